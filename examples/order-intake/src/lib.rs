@@ -1,0 +1,1 @@
+//! Example: a webhook order intake

@@ -1,0 +1,1 @@
+//! Factotum's dispatcher: claim, run, finish, retry, recover, retain

@@ -1,0 +1,1 @@
+//! Factotum's sandbox: the only crate that knows wasmtime

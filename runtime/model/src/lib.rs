@@ -1,0 +1,31 @@
+//! Factotum's pure types and rules: accounts, grants, workflows, triggers, runs, retry, audit. What must hold: no
+//! I/O, no clock and no randomness but as parameters, and nothing of ours is imported, so that every other crate
+//! can rely on it and a rule stands in one place.
+
+pub mod account;
+pub mod api_key;
+pub mod audit;
+pub mod authority;
+pub mod digest;
+pub mod event;
+pub mod grant;
+pub mod id;
+pub mod nickname;
+pub mod redacted;
+pub mod run;
+pub mod time;
+pub mod trigger;
+pub mod workflow;
+
+pub use account::{AccountKind, Principal};
+pub use authority::{Action, Authority, Denied, authorize};
+pub use digest::Digest;
+pub use event::{Event, EventInput};
+pub use grant::{Grant, Grants};
+pub use id::{
+    AccountId, AuditId, EventId, KeyId, NodeId, OrgId, PersonId, PluginId, RequestId, RunId, TriggerId,
+    WorkflowId,
+};
+pub use redacted::Redacted;
+pub use run::{ErrorCode, Failure, Initiator, InitiatorKind, Outcome, RunState};
+pub use time::{Clock, SystemClock, Timestamp};

@@ -1,0 +1,1 @@
+//! Factotum's database: the only crate that knows sqlx

@@ -1,0 +1,1 @@
+//! The factotum program: HTTP API, CLI, configuration

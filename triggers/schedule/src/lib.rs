@@ -1,0 +1,1 @@
+//! Factotum's schedule trigger: when a workflow is due, exactly once
