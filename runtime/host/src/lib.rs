@@ -1,1 +1,30 @@
-//! Factotum's sandbox: the only crate that knows wasmtime
+//! Factotum's sandbox: the only crate that knows wasmtime. It takes WebAssembly components in ([`Host::inspect`]), keeps
+//! them compiled ([`Host::prepare`]) and runs them ([`Host::invoke`]).
+//!
+//! What must hold:
+//! - every attempt has a fresh instance and a slot ([`Host::reserve`]) of the pool;
+//! - every capability call is counted, stopped if the run may no longer act, and authorized, in this order, before it
+//!   does anything; a denial is recorded before the guest learns of it;
+//! - the first limit that an attempt hits is what it failed with, whatever follows from it;
+//! - native code is loaded only from files that this program wrote.
+
+mod config;
+pub mod egress;
+mod error;
+mod host;
+mod interrupt;
+mod invocation;
+mod ports;
+mod slot;
+
+pub use component::{Inspected, Prepared, World};
+pub use config::HostConfig;
+pub use egress::EgressPolicy;
+pub use error::{HostError, UploadError};
+pub use host::Host;
+pub use interrupt::{Interrupt, StopReason};
+pub use invocation::{Invocation, LogLevel, LogLine, Output, Report, Usage};
+pub use ports::{KvEntry, PortError, Ports};
+pub use slot::Slot;
+
+mod component;

@@ -1,0 +1,67 @@
+//! What the host needs from outside while a guest runs: the key-value stores, the audit trail, and whether the run may
+//! still act. What must hold: the host has authorized a call before it reaches a port, and a denial is recorded before
+//! the guest learns of it.
+
+use async_trait::async_trait;
+use factotum_model::Action;
+
+use crate::interrupt::StopReason;
+
+/// A stored value with the version that [`Ports::kv_swap`] compares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KvEntry {
+    /// The value.
+    pub value: Vec<u8>,
+    /// Grows with each change of the key; never 0.
+    pub version: u64,
+}
+
+/// A port did not answer; the text is for the guest's author, without secrets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PortError(pub String);
+
+/// One run's connection to storage. `store` is the name of a workflow of the run's organization.
+#[async_trait]
+pub trait Ports: Send + Sync {
+    /// Reads a key.
+    async fn kv_get(&self, store: &str, key: &str) -> Result<Option<KvEntry>, PortError>;
+
+    /// Writes a key, whatever was there; it is forgotten after `ttl_ms` milliseconds if given.
+    async fn kv_set(
+        &self,
+        store: &str,
+        key: &str,
+        value: Vec<u8>,
+        ttl_ms: Option<u64>,
+    ) -> Result<(), PortError>;
+
+    /// Writes a key if its version is `expected` (0: it does not exist). The new version, or `None` if nothing changed.
+    async fn kv_swap(
+        &self,
+        store: &str,
+        key: &str,
+        expected: u64,
+        value: Vec<u8>,
+        ttl_ms: Option<u64>,
+    ) -> Result<Option<u64>, PortError>;
+
+    /// Removes a key; whether there was one.
+    async fn kv_delete(&self, store: &str, key: &str) -> Result<bool, PortError>;
+
+    /// Up to `limit` keys that start with `prefix`, sorted, after `after`.
+    async fn kv_list(
+        &self,
+        store: &str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<String>, PortError>;
+
+    /// Records in the audit trail that the run was refused `action` on `name`. Awaited before the guest gets its error.
+    async fn denied(&self, action: Action, name: Option<&str>, reason: &str);
+
+    /// Whether the run may still act: its lease is held and its account not revoked. Asked before each host call, so it
+    /// must be cheap: no I/O.
+    fn alive(&self) -> Result<(), StopReason>;
+}
