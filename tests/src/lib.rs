@@ -1,1 +1,18 @@
-//! Tests.
+//! The harness of the end-to-end tests, used by `cargo xtask run` and `cargo xtask bench` too. What must hold: everything here is
+//! the real thing (the `factotum` program as its own process, a real PostgreSQL, real HTTP over loopback), waiting is
+//! on conditions and never on time alone, and whatever was started is gone when its value is dropped.
+
+pub mod api;
+pub mod backend;
+pub mod guest;
+pub mod load;
+pub mod postgres;
+pub mod receiver;
+pub mod server;
+pub mod wait;
+
+pub use api::{Answer, Api};
+pub use backend::Backend;
+pub use postgres::Postgres;
+pub use server::{Server, Settings};
+pub use wait::{wait_until, wait_within};
