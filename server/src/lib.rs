@@ -1,1 +1,4 @@
-//! The factotum program: HTTP API, CLI, configuration
+//! The `factotum` program: HTTP API, commands, configuration. What must hold: this is the only crate that knows axum, and
+//! API and commands call the same operations, each of which authorizes, acts and audits in one place.
+
+pub mod config;

@@ -1,1 +1,2 @@
-fn main(){}
+//! The `factotum` program: parses its command line and dispatches.
+fn main() {}
