@@ -124,7 +124,8 @@ impl Api {
     /// A key with these grants: its secret and the whole answer.
     #[track_caller]
     pub fn mint(&self, nickname: &str, grants: &[&str]) -> (String, Value) {
-        let made = self.post("/api/v1/api-keys", &json!({"nickname": nickname, "grants": grants})).expect(201);
+        let made =
+            self.post("/api/v1/api-keys", &json!({"nickname": nickname, "grants": grants})).expect(201);
         (made["secret"].as_str().unwrap_or_default().to_owned(), made)
     }
 

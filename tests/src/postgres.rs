@@ -17,7 +17,7 @@ const MAX_CONNECTIONS: u32 = 400;
 /// The superuser of the temporary server.
 const USER: &str = "factotum";
 /// How long it may take to start or stop.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running server.
 pub struct Postgres {
@@ -206,7 +206,9 @@ fn postgres_ids() -> anyhow::Result<(u32, u32)> {
     let ask = |flag| -> anyhow::Result<u32> {
         let said = Command::new("id").args([flag, "postgres"]).output()?;
         let text = String::from_utf8_lossy(&said.stdout);
-        text.trim().parse().context("PostgreSQL does not run as root, and there is no user `postgres`: add one")
+        text.trim()
+            .parse()
+            .context("PostgreSQL does not run as root, and there is no user `postgres`: add one")
     };
     Ok((ask("-u")?, ask("-g")?))
 }

@@ -14,9 +14,9 @@ use crate::postgres::{free_port, random_word};
 use crate::wait;
 
 /// How long a start may take: a debug build compiles plugins into native code with a slow compiler.
-const START_PATIENCE: Duration = Duration::from_secs(60);
+const START_PATIENCE: Duration = Duration::from_mins(1);
 /// How long a graceful stop may take.
-const STOP_PATIENCE: Duration = Duration::from_secs(60);
+const STOP_PATIENCE: Duration = Duration::from_mins(1);
 /// How much of the log a failed test shows, in bytes.
 const LOG_TAIL_BYTES: usize = 8_000;
 
@@ -192,7 +192,9 @@ impl Server {
         });
         match (ready, ended) {
             (Some(true), _) => Ok(()),
-            (_, Some(status)) => bail!("the server ended at its start with {status}; its log:\n{}", self.log()),
+            (_, Some(status)) => {
+                bail!("the server ended at its start with {status}; its log:\n{}", self.log())
+            }
             _ => bail!("the server was not ready within {START_PATIENCE:?}; its log:\n{}", self.log()),
         }
     }
@@ -211,15 +213,12 @@ impl Server {
         let mut child = self.child.take().context("the server does not run")?;
         let id = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
-        let end = wait::poll(STOP_PATIENCE, || child.try_wait().transpose());
-        match end {
-            Some(status) => Ok(status?),
-            None => {
-                child.kill()?;
-                child.wait()?;
-                bail!("the server did not stop within {STOP_PATIENCE:?} of SIGTERM; its log:\n{}", self.log())
-            }
+        if let Some(status) = wait::poll(STOP_PATIENCE, || child.try_wait().transpose()) {
+            return Ok(status?);
         }
+        child.kill()?;
+        child.wait()?;
+        bail!("the server did not stop within {STOP_PATIENCE:?} of SIGTERM; its log:\n{}", self.log())
     }
 
     /// Whether the process is there.

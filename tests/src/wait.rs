@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How long [`wait_until`] waits: long enough for a debug build on two busy cores.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 /// How often a condition is looked at.
 const POLL: Duration = Duration::from_millis(20);
 
