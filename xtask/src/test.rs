@@ -1,0 +1,71 @@
+//! `cargo xtask test`: everything that CI checks. What must hold: a fresh machine needs only rustup, git and a C compiler (and
+//! PostgreSQL, or root on Debian); the test runner's own closing line is the last but ours; nothing is left running.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use factotum_tests::backend::SERVER_VARIABLE;
+
+use crate::command::{Interrupt, cargo, is_there, say, step, target};
+use crate::{guests, postgres, tidy};
+
+/// How much to test.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Leave out tidy, formatting, clippy, licences and doc tests
+    #[arg(long)]
+    quick: bool,
+    /// What follows `--` goes to the test runner: filters and its options
+    #[arg(last = true)]
+    arguments: Vec<String>,
+}
+
+/// Runs it all; the first failure ends it.
+pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
+    if !options.quick {
+        step("tidy", tidy::run)?;
+        step("format", || interrupt.run(cargo().args(["fmt", "--all", "--check"])))?;
+        step("clippy", || {
+            interrupt.run(cargo().args(["clippy", "--quiet", "--all-targets", "--", "-D", "warnings"]))
+        })?;
+        step("licences and sources", || deny(interrupt))?;
+    }
+    step("guests", || guests::build(&guests::Options::default()))?;
+    let program = step("program", || build_program(interrupt))?;
+    if !options.quick {
+        // Before the tests proper, so that the line the runner closes with is the last.
+        step("doc tests", || interrupt.run(cargo().args(["test", "--quiet", "--doc"])))?;
+    }
+    let server = step("PostgreSQL", || postgres::start(false, interrupt))?;
+    step("tests", || {
+        let mut runner = runner(&options.arguments);
+        runner.env(SERVER_VARIABLE, server.url()).env("FACTOTUM_BIN", &program);
+        interrupt.run(&mut runner)
+    })
+}
+
+/// `cargo nextest` where it is installed, else `cargo test`, over the default members.
+fn runner(arguments: &[String]) -> Command {
+    let mut command = cargo();
+    if is_there("cargo", &["nextest", "--version"]) {
+        command.args(["nextest", "run", "--no-fail-fast"]).args(arguments);
+    } else {
+        command.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests", "--"]).args(arguments);
+    }
+    command
+}
+
+/// Builds `factotum` as the tests will find it.
+pub fn build_program(interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
+    // Without `--package`, so that cargo picks the same features as for the tests and builds dependencies once.
+    interrupt.run(cargo().args(["build", "--quiet", "--bin", "factotum"]))?;
+    Ok(target().join("debug").join("factotum"))
+}
+
+fn deny(interrupt: &Interrupt) -> anyhow::Result<()> {
+    if !is_there("cargo", &["deny", "--version"]) {
+        say("cargo-deny is missing: installing it.");
+        interrupt.run(cargo().args(["install", "--quiet", "--locked", "cargo-deny"]))?;
+    }
+    interrupt.run(cargo().args(["deny", "--log-level", "error", "check", "licenses", "bans", "sources"]))
+}
