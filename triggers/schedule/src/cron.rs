@@ -1,0 +1,258 @@
+//! Cron expressions as wall clock patterns, without a time zone: five, six or seven fields, or a name such as `@daily`.
+//! What must hold: an expression that can never match is refused when it is read, and every refusal names the field.
+
+use croner::Cron;
+use croner::parser::{CronParser, Seconds, Year};
+use jiff::civil::DateTime;
+
+use crate::field::FIELDS;
+
+/// The longest expression taken, in bytes.
+pub const MAX_EXPRESSION_BYTES: usize = 512;
+
+/// The names that stand for an expression.
+const NAMES: [(&str, &str); 9] = [
+    ("@yearly", "0 0 1 1 *"),
+    ("@annually", "0 0 1 1 *"),
+    ("@monthly", "0 0 1 * *"),
+    ("@weekly", "0 0 * * 0"),
+    ("@daily", "0 0 * * *"),
+    ("@midnight", "0 0 * * *"),
+    ("@hourly", "0 * * * *"),
+    ("@every_minute", "* * * * *"),
+    ("@every_second", "* * * * * *"),
+];
+
+/// Why a text is not a cron expression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CronError {
+    /// Nothing, or more than [`MAX_EXPRESSION_BYTES`].
+    #[error("a cron expression has 1 to {MAX_EXPRESSION_BYTES} bytes, this one has {0}")]
+    Length(usize),
+    /// Not a number of fields that means anything.
+    #[error("a cron expression has 5, 6 (seconds first) or 7 fields (year last), this one has {0}")]
+    FieldCount(usize),
+    /// `@reboot` and its like.
+    #[error(
+        "`{0}` is not a name of a schedule; the names are @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, @every_minute, @every_second"
+    )]
+    Name(String),
+    /// One field is wrong.
+    #[error("{field} `{text}` is not understood ({problem}); allowed are {allowed}")]
+    Field {
+        /// Its name.
+        field: &'static str,
+        /// What stands there.
+        text: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What may stand there.
+        allowed: String,
+    },
+    /// Every field is right, but no day is ever like that: 30 February.
+    #[error("`{0}` never matches: no such date exists")]
+    Impossible(String),
+}
+
+/// How a schedule behaves where the wall clock is set forward or back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Nature {
+    /// Seconds, minutes or hours are given by `*`, a range or a step: it goes on through a repeated hour.
+    pub interval: bool,
+    /// Every hour: what a missing hour leaves out, the next hour brings anyway.
+    pub every_hour: bool,
+}
+
+/// A wall clock pattern.
+#[derive(Clone)]
+pub struct Expression {
+    cron: Cron,
+    pub(crate) nature: Nature,
+}
+
+impl Expression {
+    /// Reads an expression.
+    pub fn parse(text: &str) -> Result<Self, CronError> {
+        let text = text.trim();
+        if text.is_empty() || text.len() > MAX_EXPRESSION_BYTES {
+            return Err(CronError::Length(text.len()));
+        }
+        let written = expand_name(text)?;
+        let mut fields: Vec<&str> = written.split_ascii_whitespace().collect();
+        match fields.len() {
+            5 => {
+                fields.insert(0, "0");
+                fields.push("*");
+            }
+            6 => fields.push("*"),
+            7 => {}
+            n => return Err(CronError::FieldCount(n)),
+        }
+        let rewritten = check_fields(&fields)?;
+        let cron = parser().parse(&rewritten.join(" ")).map_err(|e| CronError::Field {
+            field: "expression",
+            text: shown(text),
+            problem: e.to_string(),
+            allowed: "the fields described in the manual".into(),
+        })?;
+        let runs_through = |field: &str| field.contains(['*', '-', '/']);
+        let nature = Nature {
+            interval: fields[..3].iter().any(|f| runs_through(f)),
+            every_hour: cron.pattern.hours.count_set_values(1) == 24,
+        };
+        let expression = Self { cron, nature };
+        match expression.next(DateTime::constant(1970, 1, 1, 0, 0, 0, 0), true) {
+            Some(_) => Ok(expression),
+            None => Err(CronError::Impossible(shown(text))),
+        }
+    }
+
+    /// The first wall clock second that matches, from `from` on or, unless `inclusive`, after it; `None` if there is
+    /// none before the year 5000.
+    pub fn next(&self, from: DateTime, inclusive: bool) -> Option<DateTime> {
+        self.cron.find_next_occurrence(&from, inclusive).ok()
+    }
+}
+
+impl std::fmt::Debug for Expression {
+    /// The pattern alone: croner's own form prints a number for each year up to 5000.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Expression").field(&self.cron.as_str()).finish()
+    }
+}
+
+/// Croner's parser as this dialect wants it: `10/5` means from 10 on, every 5.
+fn parser() -> CronParser {
+    CronParser::builder().seconds(Seconds::Required).year(Year::Required).sloppy_ranges(true).build()
+}
+
+fn expand_name(text: &str) -> Result<&str, CronError> {
+    if !text.starts_with('@') {
+        return Ok(text);
+    }
+    NAMES
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(text))
+        .map(|(_, expression)| *expression)
+        .ok_or_else(|| CronError::Name(shown(text)))
+}
+
+/// Checks each field alone, with `*` for the others, so that an error can name it.
+fn check_fields(fields: &[&str]) -> Result<Vec<String>, CronError> {
+    let mut rewritten = Vec::with_capacity(FIELDS.len());
+    for (at, (text, field)) in fields.iter().zip(&FIELDS).enumerate() {
+        let refuse = |problem: String| CronError::Field {
+            field: field.name,
+            text: shown(text),
+            problem,
+            allowed: field.allowed(),
+        };
+        let plain = field.rewrite(text).map_err(|problem| refuse(problem.to_owned()))?;
+        let mut alone = ["*"; 7];
+        alone[at] = &plain;
+        if plain.starts_with('/') {
+            return Err(refuse("write `*/n`".into()));
+        }
+        if plain != "*" {
+            parser().parse(&alone.join(" ")).map_err(|e| refuse(reason(&e.to_string())))?;
+        }
+        rewritten.push(plain);
+    }
+    Ok(rewritten)
+}
+
+/// Croner's words, without the name of its error class and the full stop.
+fn reason(message: &str) -> String {
+    let text = message.split_once(": ").map_or(message, |(_, text)| text);
+    text.trim_end_matches('.').to_owned()
+}
+
+/// At most 64 characters of what the user wrote: an error stays readable.
+fn shown(text: &str) -> String {
+    let mut shown: String = text.chars().take(64).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next(expression: &str, from: &str) -> String {
+        let from: DateTime = from.parse().unwrap();
+        Expression::parse(expression).unwrap().next(from, false).unwrap().to_string()
+    }
+
+    #[test]
+    fn five_six_and_seven_fields_and_names() {
+        for (expression, expected) in [
+            ("*/5 * * * *", "2026-11-22T10:05:00"),
+            ("30 */5 * * * *", "2026-11-22T10:00:30"),
+            ("0 0 0 1 1 * 2030", "2030-01-01T00:00:00"),
+            ("@daily", "2026-11-23T00:00:00"),
+            ("@Hourly", "2026-11-22T11:00:00"),
+            ("@weekly", "2026-11-29T00:00:00"),
+            ("0 9 L * *", "2026-11-30T09:00:00"),
+            ("0 9 LW * *", "2026-11-30T09:00:00"),
+            ("0 9 15W * *", "2026-12-15T09:00:00"),
+            ("0 9 * * FRI#2", "2026-12-11T09:00:00"),
+            ("0 9 * * 5L", "2026-11-27T09:00:00"),
+            ("0 9 * * 0", "2026-11-29T09:00:00"),
+            ("0 9 * * 7", "2026-11-29T09:00:00"),
+            ("0 22-2 * * *", "2026-11-22T22:00:00"),
+            ("0 0 29 2 *", "2028-02-29T00:00:00"),
+            ("0 0 13 * FRI", "2026-11-27T00:00:00"),
+            ("0 0 13 * +FRI", "2027-08-13T00:00:00"),
+            ("0 0 13 * +FRI-SUN", "2026-12-13T00:00:00"),
+        ] {
+            assert_eq!(next(expression, "2026-11-22T10:00:00"), expected, "{expression}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_field() {
+        for (expression, words) in [
+            ("61 * * * *", "minute `61`"),
+            ("* 24 * * *", "hour `24`"),
+            ("* * 0 * *", "day of month `0`"),
+            ("* * * 13 *", "month `13`"),
+            ("* * * FOO *", "month `FOO`"),
+            ("* * * * 8", "day of week `8`"),
+            ("* * * * MON#6", "day of week `MON#6`"),
+            ("60 * * * * *", "second `60`"),
+            ("0 0 0 1 1 * x", "year `x`"),
+            ("/5 * * * *", "minute `/5`"),
+            ("*/0 * * * *", "minute `*/0`"),
+            ("1,,2 * * * *", "minute `1,,2`"),
+            ("é * * * *", "minute `é`"),
+            ("* * * *", "has 4"),
+            ("* * * * * * * *", "has 8"),
+            ("", "has 0"),
+            ("@reboot", "`@reboot` is not a name"),
+        ] {
+            let error = Expression::parse(expression).unwrap_err().to_string();
+            assert!(error.contains(words), "{expression}: {error}");
+        }
+        assert!(matches!(Expression::parse(&"1,".repeat(1000)), Err(CronError::Length(2000))));
+    }
+
+    #[test]
+    fn dates_that_never_come_are_refused() {
+        for impossible in ["0 0 30 2 *", "0 0 31 2,4,6,9,11 *", "0 0 0 29 2 * 2027", "0 0 0 1 1 +3 2030"] {
+            let error = Expression::parse(impossible).unwrap_err();
+            assert_eq!(error, CronError::Impossible(impossible.into()));
+        }
+    }
+
+    #[test]
+    fn hours_decide_what_a_missing_hour_means() {
+        let nature = |text| Expression::parse(text).unwrap().nature;
+        assert_eq!(nature("30 2 * * *"), Nature { interval: false, every_hour: false });
+        assert_eq!(nature("0,30 2,14 * * *"), Nature { interval: false, every_hour: false });
+        assert_eq!(nature("*/5 * * * *"), Nature { interval: true, every_hour: true });
+        assert_eq!(nature("30 */2 * * *"), Nature { interval: true, every_hour: false });
+        assert_eq!(nature("30 0-23 * * *"), Nature { interval: true, every_hour: true });
+    }
+}
