@@ -1,6 +1,8 @@
 //! What `wit-bindgen` makes of the contract, and the translation to this crate's own types. What must hold: nothing
 //! here is public API; [`crate::workflow`] alone names it.
 
+#![expect(clippy::pedantic, clippy::too_many_arguments, reason = "wit-bindgen's code")]
+
 wit_bindgen::generate!({
     path: "../wit",
     world: "factotum:workflow/workflow",

@@ -1,0 +1,41 @@
+//! Hostile guest `chatty`: calls the host without end. Takes `{"what"?: "run" | "log" | "config" | "kv"}`, `run` if it is left
+//! out: the cheapest calls, which only `host_call_limit` bounds; `log` runs into `log_limit` unless that is larger.
+
+use factotum_sdk::{Event, Failure, Outcome, config, kv, log, run, workflow};
+use serde::Deserialize;
+use serde_json::Value;
+
+workflow!(handle);
+
+#[derive(Default, Deserialize)]
+struct Wish {
+    #[serde(default)]
+    what: What,
+}
+
+#[derive(Default, Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum What {
+    #[default]
+    Run,
+    Log,
+    Config,
+    Kv,
+}
+
+fn handle(event: Event) -> Result<Outcome, Failure> {
+    let what = event.json::<Wish>().unwrap_or_default().what;
+    loop {
+        match what {
+            What::Run => {
+                run::current();
+            }
+            What::Log => log::info("once more", &[]),
+            What::Config => {
+                config::get::<Value>("nothing")?;
+            }
+            // Denied or not, it goes on.
+            What::Kv => drop(kv::Store::own().get("nothing")),
+        }
+    }
+}
