@@ -34,7 +34,8 @@ pub(super) fn send(request: Request) -> Result<Response, Error> {
 fn prepare(request: &Request, target: &Target<'_>) -> Result<OutgoingRequest, Error> {
     let mut headers = request.headers.clone();
     let says_length = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    if !says_length && !(request.body.is_empty() && matches!(request.method.as_str(), "GET" | "HEAD")) {
+    let bodiless = request.body.is_empty() && matches!(request.method.as_str(), "GET" | "HEAD");
+    if !says_length && !bodiless {
         headers.push(("content-length".to_owned(), request.body.len().to_string().into_bytes()));
     }
     let fields =
