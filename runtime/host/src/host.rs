@@ -1,68 +1,92 @@
-//! The host: one engine, its components and its slots.
+//! The host: one engine with its clock thread, its components and its slots.
 
 use std::future::Future;
 use std::sync::Arc;
 
 use factotum_model::Digest;
+use wasmtime::Engine;
 
-use crate::component::{Inspected, Prepared};
+use crate::component::{Inspected, Prepared, Registry};
 use crate::config::HostConfig;
+use crate::egress::connect::Egress;
 use crate::error::{HostError, UploadError};
 use crate::invocation::{Invocation, Report};
 use crate::slot::{Slot, Slots};
+use crate::ticker::Ticker;
 
-/// Runs components. Clones are the same host.
+/// Runs components. Clones are the same host; its clock thread ends with the last one.
 #[derive(Clone)]
 pub struct Host {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    ticker: Ticker,
+    registry: Registry,
+    egress: Arc<Egress>,
     slots: Slots,
 }
 
 impl Host {
     /// Starts the engine and its clock thread, and opens the cache.
     pub fn new(config: HostConfig) -> Result<Self, HostError> {
-        Ok(Self { slots: Slots::new(config.max_instances) })
+        let engine = crate::engine::make(config.max_instances)?;
+        let inner = Inner {
+            ticker: Ticker::start(&engine)?,
+            registry: Registry::open(&engine, &config)?,
+            egress: Arc::new(Egress::new(config.egress, config.connect_timeout)?),
+            slots: Slots::new(config.max_instances),
+            engine,
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Checks an upload, compiles it and leaves the result in the cache, so that the first run does not pay.
-    pub async fn inspect(&self, _bytes: impl Into<bytes::Bytes>) -> Result<Inspected, UploadError> {
-        todo!()
+    /// Checks an upload, compiles it and leaves the result in the cache, so that the first run does not pay. Needs a tokio
+    /// runtime; compiling happens on its blocking threads.
+    pub async fn inspect(&self, bytes: impl Into<bytes::Bytes>) -> Result<Inspected, UploadError> {
+        self.inner.registry.inspect(bytes.into()).await
     }
 
-    /// A component ready to run: from memory, from the cache, or compiled from what `load` gives. Calls at the same time
-    /// for the same digest compile once.
+    /// A component ready to run: from memory, from the cache, or compiled from what `load` gives (the bytes as they were
+    /// uploaded; their digest is checked). Calls at the same time for the same digest compile once.
     pub async fn prepare<E>(
         &self,
-        _digest: Digest,
-        _load: impl Future<Output = Result<Vec<u8>, E>> + Send,
+        digest: Digest,
+        load: impl Future<Output = Result<Vec<u8>, E>> + Send,
     ) -> Result<Arc<Prepared>, HostError>
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        todo!()
+        self.inner.registry.prepare(digest, load).await
     }
 
     /// Runs one attempt in a fresh instance. Always gives a report. Dropping the future stops the guest.
-    pub async fn invoke(&self, _prepared: &Prepared, _slot: Slot, _invocation: Invocation) -> Report {
-        todo!()
+    pub async fn invoke(&self, prepared: &Prepared, slot: Slot, invocation: Invocation) -> Report {
+        let _ticking = self.inner.ticker.ticking();
+        let report = crate::invoke::invoke(&self.inner.engine, &self.inner.egress, prepared, invocation).await;
+        // Only now is the instance gone and its place in the pool free.
+        drop(slot);
+        report
     }
 
     /// How many guests can run at a time.
     pub fn capacity(&self) -> u32 {
-        self.slots.capacity()
+        self.inner.slots.capacity()
     }
 
     /// How many more guests could run now.
     pub fn free_slots(&self) -> u32 {
-        self.slots.free()
+        self.inner.slots.free()
     }
 
     /// Reserves a slot if one is free.
     pub fn try_reserve(&self) -> Option<Slot> {
-        self.slots.try_reserve()
+        self.inner.slots.try_reserve()
     }
 
     /// Waits for a slot.
     pub async fn reserve(&self) -> Slot {
-        self.slots.reserve().await
+        self.inner.slots.reserve().await
     }
 }

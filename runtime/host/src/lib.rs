@@ -8,23 +8,31 @@
 //! - the first limit that an attempt hits is what it failed with, whatever follows from it;
 //! - native code is loaded only from files that this program wrote.
 
+mod capability;
+mod component;
 mod config;
-pub mod egress;
+mod cpu;
+mod egress;
+mod engine;
 mod error;
+mod failure;
+mod guest;
 mod host;
 mod interrupt;
 mod invocation;
+mod invoke;
+mod meter;
 mod ports;
 mod slot;
+mod stdio;
+mod ticker;
 
 pub use component::{Inspected, Prepared, World};
 pub use config::HostConfig;
-pub use egress::EgressPolicy;
+pub use egress::{EgressPolicy, EgressPolicyError};
 pub use error::{HostError, UploadError};
 pub use host::Host;
 pub use interrupt::{Interrupt, StopReason};
 pub use invocation::{Invocation, LogLevel, LogLine, Output, Report, Usage};
 pub use ports::{KvEntry, PortError, Ports};
 pub use slot::Slot;
-
-mod component;

@@ -1,0 +1,221 @@
+//! One attempt, from a fresh store to a report. What must hold: whatever the guest does, it ends by its deadline: a guest
+//! that waits is woken by the timer, one that computes is looked at every epoch, on its own thread.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use factotum_model::run::RunContext;
+use factotum_model::{ErrorCode, Event, EventInput, Failure};
+use serde_json::Value;
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Store, UpdateDeadline};
+use wasmtime_wasi::WasiCtx;
+use wasmtime_wasi_http::WasiHttpCtx;
+
+use crate::capability::bindings::factotum::workflow::types;
+use crate::capability::http::Outbound;
+use crate::component::{Entry, Prepared};
+use crate::cpu::Timed;
+use crate::egress::connect::Egress;
+use crate::failure;
+use crate::guest::{Gate, Guest, Memory};
+use crate::invocation::{Invocation, Output, Report};
+use crate::meter::Meter;
+use crate::stdio::{Sink, Stdin};
+
+/// Runs an attempt.
+pub(crate) async fn invoke(
+    engine: &Engine,
+    egress: &Arc<Egress>,
+    prepared: &Prepared,
+    invocation: Invocation,
+) -> Report {
+    let meter = Arc::new(Meter::new(invocation.limits, invocation.interrupt));
+    let gate = Gate {
+        meter: Arc::clone(&meter),
+        authority: Arc::new(invocation.authority),
+        ports: invocation.ports,
+    };
+    let outbound = Outbound::new(gate.clone(), Arc::clone(egress));
+    let written = Arc::new(Mutex::new(Vec::new()));
+    let mut guest = Guest {
+        wasi: WasiCtx::builder().build(),
+        table: ResourceTable::new(),
+        http: WasiHttpCtx::new(),
+        outbound,
+        memory: Memory::new(Arc::clone(&meter)),
+        run: invocation.run,
+        config: invocation.config,
+        gate,
+    };
+    guest.wasi = streams(&prepared.entry, &guest.run, &invocation.event, &meter, &written);
+    let mut store = store(engine, guest);
+
+    let result = {
+        let call = Timed::new(call(&prepared.entry, &mut store, &invocation.event), Arc::clone(&meter));
+        tokio::select! {
+            biased;
+            called = call => called,
+            () = meter.ended() => Err(crate::meter::Ended.into()),
+            reason = meter.interrupt.stopped() => Err(meter.end(reason.failure()).into()),
+            () = tokio::time::sleep_until(meter.deadline().into()) => {
+                Err(meter.end(meter.deadline_failure()).into())
+            }
+        }
+    };
+    let denials = store.data().outbound.denials();
+    // Requests still under way end here, with the store.
+    drop(store);
+    if let Some(denials) = denials {
+        denials.close();
+        denials.wait().await;
+    }
+    let written = std::mem::take(&mut *written.lock().unwrap_or_else(PoisonError::into_inner));
+    let result = finish(&meter, result, written);
+    Report { result, logs: meter.take_log(), usage: meter.usage() }
+}
+
+/// What a guest's function gave.
+enum Called {
+    /// A command ended well: its answer is what it wrote.
+    Command,
+    /// A command ended with this code.
+    Exited(i32),
+    /// A workflow answered.
+    Workflow(Result<types::Outcome, types::Failure>),
+}
+
+async fn call(entry: &Entry, store: &mut Store<Guest>, event: &Event) -> wasmtime::Result<Called> {
+    match entry {
+        Entry::Command(pre) => {
+            let command = pre.instantiate_async(&mut *store).await?;
+            match command.wasi_cli_run().call_run(store).await {
+                Ok(Ok(())) => Ok(Called::Command),
+                Ok(Err(())) => Ok(Called::Exited(1)),
+                Err(error) => match error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+                    Some(exit) if exit.0 == 0 => Ok(Called::Command),
+                    Some(exit) => Ok(Called::Exited(exit.0)),
+                    None => Err(error),
+                },
+            }
+        }
+        Entry::Workflow(pre) => {
+            let workflow = pre.instantiate_async(&mut *store).await?;
+            workflow.call_handle(store, &event_of(event)).await.map(Called::Workflow)
+        }
+    }
+}
+
+/// The attempt's result: the first limit that was hit wins over whatever failure followed from it.
+fn finish(meter: &Meter, called: wasmtime::Result<Called>, written: Vec<u8>) -> Result<Output, Failure> {
+    let failed = |failure: Failure| Err(meter.first().cloned().unwrap_or(failure));
+    match called {
+        Ok(Called::Command) => match meter.first() {
+            // A refused growth of memory that the guest could do without.
+            None | Some(Failure { code: ErrorCode::MemoryLimit, .. }) => Ok(command_output(written)),
+            Some(first) => Err(first.clone()),
+        },
+        Ok(Called::Exited(code)) => failed(failure::exited(code, meter)),
+        Ok(Called::Workflow(Ok(outcome))) => workflow_output(meter, outcome).or_else(failed),
+        Ok(Called::Workflow(Err(said))) => failed(failure::said(said)),
+        Err(error) => failed(failure::trapped(&error, meter)),
+    }
+}
+
+/// JSON if it parses, else a string.
+fn command_output(written: Vec<u8>) -> Output {
+    if written.is_empty() {
+        return Output::None;
+    }
+    match serde_json::from_slice(&written) {
+        Ok(value) => Output::Json(value),
+        Err(_) => Output::Text(match String::from_utf8(written) {
+            Ok(text) => text,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        }),
+    }
+}
+
+fn workflow_output(meter: &Meter, outcome: types::Outcome) -> Result<Output, Failure> {
+    let bounded = |text: &str| {
+        if text.len() as u64 > meter.limits.output_bytes { Err(meter.output_failure()) } else { Ok(()) }
+    };
+    match outcome {
+        types::Outcome::None => Ok(Output::None),
+        types::Outcome::Text(text) => bounded(&text).map(|()| Output::Text(text)),
+        types::Outcome::Json(json) => {
+            bounded(&json)?;
+            serde_json::from_str(&json).map(Output::Json).map_err(|error| {
+                Failure::new(ErrorCode::Failed, format!("the workflow's answer `json(…)` is not JSON: {error}"))
+            })
+        }
+    }
+}
+
+fn store(engine: &Engine, guest: Guest) -> Store<Guest> {
+    let mut store = Store::new(engine, guest);
+    store.limiter(|guest| &mut guest.memory);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|store| {
+        let gate = &store.data().gate;
+        gate.meter.check()?;
+        gate.ports.alive().map_err(|reason| gate.meter.end(reason.failure()))?;
+        // Others get their turn, timers included.
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+    });
+    store
+}
+
+fn streams(
+    entry: &Entry,
+    run: &RunContext,
+    event: &Event,
+    meter: &Arc<Meter>,
+    written: &Arc<Mutex<Vec<u8>>>,
+) -> WasiCtx {
+    let mut wasi = WasiCtx::builder();
+    wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+    wasi.stderr(Sink::Log(Arc::clone(meter)));
+    match entry {
+        Entry::Command(_) => {
+            wasi.stdin(Stdin::new(stdin(run, event), Arc::clone(meter)));
+            wasi.stdout(Sink::Output { written: Arc::clone(written), meter: Arc::clone(meter) });
+        }
+        Entry::Workflow(_) => {
+            wasi.stdout(Sink::Log(Arc::clone(meter)));
+        }
+    }
+    wasi.build()
+}
+
+/// What a command reads: `{"run": {…}, "event": {…}}`.
+fn stdin(run: &RunContext, event: &Event) -> Bytes {
+    #[derive(serde::Serialize)]
+    struct Input<'a> {
+        run: &'a RunContext,
+        event: Value,
+    }
+    // Neither has a map with keys that are no strings, the only thing that could fail.
+    serde_json::to_vec(&Input { run, event: event.to_json() }).unwrap_or_default().into()
+}
+
+fn event_of(event: &Event) -> types::Event {
+    match &event.input {
+        EventInput::Webhook { method, path, query, headers } => types::Event::Webhook(types::Webhook {
+            method: method.clone(),
+            path: path.clone(),
+            query: query.clone(),
+            headers: headers
+                .iter()
+                .flat_map(|(name, values)| values.iter().map(|value| (name.clone(), value.clone())))
+                .collect(),
+            body: event.payload.clone(),
+        }),
+        EventInput::Schedule { nominal_time } => types::Event::Schedule(types::Schedule {
+            nominal_time: u64::try_from(nominal_time.as_millis()).unwrap_or(0),
+        }),
+        EventInput::Call => {
+            types::Event::Call(String::from_utf8(event.payload.clone()).unwrap_or_else(|_| "null".to_owned()))
+        }
+    }
+}
