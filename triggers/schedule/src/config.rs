@@ -32,6 +32,13 @@ impl ConfigError {
 /// An unknown or ill-typed field, an expression that can't be read or never matches, an unknown zone, or a schedule whose
 /// last firing lies before `now`.
 pub fn check_config(config: &Value, now: Timestamp) -> Result<(ScheduleConfig, Schedule), ConfigError> {
+    // Serde would take a list for an object, its fields by position.
+    if !config.is_object() {
+        return Err(ConfigError::new("", "a JSON object is expected"));
+    }
+    if config.get("missed").is_some_and(Value::is_array) {
+        return Err(ConfigError::new("missed", "a JSON object is expected"));
+    }
     let parsed: ScheduleConfig = serde_path_to_error::deserialize(config).map_err(|e| {
         let path = e.path().to_string();
         let problem = e.into_inner().to_string();
@@ -83,6 +90,8 @@ mod tests {
             (json!({"cron": "* * * * *", "missed": {"window_s": u64::MAX}}), "missed.window_s"),
             (json!({"cron": "* * * * *", "overlap": "maybe"}), "overlap"),
             (json!("* * * * *"), ""),
+            (json!(["* * * * *"]), ""),
+            (json!({"cron": "* * * * *", "missed": ["all"]}), "missed"),
         ] {
             let error = check_config(&config, now).unwrap_err();
             assert_eq!(error.field, field, "{config}: {error}");

@@ -1,1 +1,15 @@
-//! Factotum's webhook trigger: verifies a delivery and turns it into an event
+//! Factotum's webhook trigger: verifies a delivery, turns it into an event, and answers its sender. What must hold: nothing
+//! is acknowledged before its commit; a credential never reaches the event, a log or the audit trail; nothing here knows of
+//! axum, which hands in the parts of a request, or of how a workflow is run.
+
+pub mod answer;
+pub mod config;
+pub mod dedup;
+pub mod request;
+pub mod token;
+pub mod verify;
+
+pub use answer::Answer;
+pub use config::{ConfigError, check_config};
+pub use request::Delivery;
+pub use token::Token;
