@@ -1,4 +1,6 @@
 //! The `factotum` program: HTTP API, commands, configuration. What must hold: this is the only crate that knows axum, and
 //! API and commands call the same operations, each of which authorizes, acts and audits in one place.
 
+pub mod api;
 pub mod config;
+pub mod http;

@@ -1,0 +1,124 @@
+//! What every request passes first and every answer last: request id, log line, metrics, the catching of panics, and the writing of
+//! problem bodies. What must hold: no answer leaves without a request id, and no path below `/hooks` is logged, as it holds a
+//! token.
+
+use std::any::Any;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use factotum_model::RequestId;
+use http::{HeaderName, HeaderValue, header};
+
+use super::metrics::Metrics;
+use super::problem::{Code, Problem};
+use crate::config::ProxyConfig;
+
+/// The header that names the request in every answer.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// How much of `User-Agent` is kept, in characters.
+const MAX_USER_AGENT_CHARS: usize = 200;
+
+/// Where a request came from, for the audit trail.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The request.
+    pub request_id: RequestId,
+    /// The client's address, as far as trusted proxies tell.
+    pub address: std::net::IpAddr,
+    /// The client's program, as it calls itself.
+    pub user_agent: Option<String>,
+}
+
+/// What the edge needs.
+#[derive(Clone)]
+pub struct Edge {
+    /// Where requests are counted.
+    pub metrics: Arc<Metrics>,
+    /// Whom to believe about addresses.
+    pub proxy: Arc<ProxyConfig>,
+}
+
+/// The outermost layer.
+pub async fn edge(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let origin = origin(&edge.proxy, &request);
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("(none)", MatchedPath::as_str);
+    let request_id = origin.request_id.to_string();
+    request.extensions_mut().insert(origin);
+
+    let mut response = match caught(next.run(request)).await {
+        Ok(response) => response,
+        Err(panic) => {
+            tracing::error!(%request_id, %method, route, panic, "a request ended in a panic");
+            Problem::new(
+                Code::Internal,
+                "the server failed at this request; its log names the defect by the request id",
+            )
+            .into_response()
+        }
+    };
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let carried = std::mem::take(response.headers_mut());
+        response = problem.answer(&request_id);
+        // An answer of the router says with `Allow` which methods there are.
+        if let Some(allow) = carried.get(header::ALLOW) {
+            response.headers_mut().insert(header::ALLOW, allow.clone());
+        }
+    }
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+
+    let (status, took) = (response.status(), started.elapsed());
+    edge.metrics.request(&method, route, status, took);
+    let took_us = took.as_micros() as u64;
+    if status.is_server_error() {
+        tracing::warn!(%request_id, %method, route, status = status.as_u16(), took_us, "request failed");
+    } else {
+        tracing::debug!(%request_id, %method, route, status = status.as_u16(), took_us, "request");
+    }
+    response
+}
+
+fn origin(proxy: &ProxyConfig, request: &Request) -> Origin {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |p| p.0.ip());
+    let forwarded = request.headers().get_all(FORWARDED_FOR);
+    let user_agent = request.headers().get(header::USER_AGENT).and_then(|v| v.to_str().ok());
+    Origin {
+        request_id: RequestId::random(),
+        address: proxy.client_address(peer, forwarded.iter().filter_map(|v| v.to_str().ok())),
+        user_agent: user_agent.map(|text| text.chars().take(MAX_USER_AGENT_CHARS).collect()),
+    }
+}
+
+/// Runs a future to its end, or to the panic in it.
+async fn caught<F: Future>(future: F) -> Result<F::Output, String> {
+    let mut future = pin!(future);
+    std::future::poll_fn(move |context| {
+        // Safe to look at after a panic: the future is dropped, not polled again.
+        match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(panic) => Poll::Ready(Err(words(panic.as_ref()))),
+        }
+    })
+    .await
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".into())
+}

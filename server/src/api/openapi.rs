@@ -1,0 +1,96 @@
+//! The OpenAPI 3.1 document, generated from the table of routes. What must hold: it lists what the router serves, no more and no less.
+
+use std::collections::BTreeMap;
+
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+
+use super::endpoint::{BodyKind, Endpoint, Needs};
+use super::problem::ProblemBody;
+
+/// The document for these endpoints.
+pub fn document(endpoints: &[Endpoint]) -> Value {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.definitions_path = "/components/schemas".into();
+    settings.meta_schema = None;
+    let mut schemas = settings.into_generator();
+    let mut paths: BTreeMap<String, Value> = BTreeMap::new();
+    for endpoint in endpoints {
+        // OpenAPI has no wildcard: the rest of a path is one parameter.
+        let path = endpoint.path.replace("{*", "{");
+        let methods = paths.entry(path).or_insert_with(|| json!({}));
+        methods[endpoint.method.as_str().to_ascii_lowercase()] = operation(endpoint, &mut schemas);
+    }
+    let problem = schemas.subschema_for::<ProblemBody<'_>>();
+    let mut document = json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Factotum",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": "Automated workflows with a known actor, a limited authority, and a record",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "fct_…"}},
+            "responses": {"problem": {
+                "description": "RFC 9457: what is wrong, where, and what to do",
+                "content": {"application/problem+json": {"schema": problem}},
+            }},
+        },
+    });
+    document["components"]["schemas"] = Value::Object(schemas.take_definitions(true));
+    document
+}
+
+fn operation(endpoint: &Endpoint, schemas: &mut SchemaGenerator) -> Value {
+    let in_path = endpoint.path.split('{').skip(1).filter_map(|part| part.split('}').next());
+    let mut parameters: Vec<Value> = in_path
+        .map(|name| name.trim_start_matches('*'))
+        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
+        .collect();
+    for parameter in &endpoint.query {
+        let (name, what) = (parameter.name, parameter.what);
+        parameters
+            .push(json!({"name": name, "in": "query", "description": what, "schema": {"type": "string"}}));
+    }
+    if endpoint.method == http::Method::POST && endpoint.path.starts_with("/api/") {
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 255},
+            "description": "the same key with the same body is done once and answered alike for 24 hours",
+        }));
+    }
+    let mut responses: BTreeMap<String, Value> = BTreeMap::new();
+    for answer in &endpoint.answers {
+        let mut response = json!({"description": answer.what});
+        if let Some(body) = answer.body {
+            response["content"] = content(body, schemas);
+        }
+        responses.insert(answer.status.to_string(), response);
+    }
+    responses.insert("default".to_owned(), json!({"$ref": "#/components/responses/problem"}));
+    let mut operation = json!({
+        "operationId": endpoint.id, "summary": endpoint.summary, "parameters": parameters, "responses": responses,
+    });
+    if let Some(body) = endpoint.body {
+        operation["requestBody"] = json!({"required": true, "content": content(body, schemas)});
+    }
+    operation["security"] = match endpoint.needs {
+        Needs::Nothing => json!([]),
+        Needs::Account => json!([{"key": []}]),
+        Needs::Grant(action) | Needs::GrantOrPrincipal(action) => json!([{"key": [action.to_string()]}]),
+    };
+    operation
+}
+
+fn content(body: BodyKind, schemas: &mut SchemaGenerator) -> Value {
+    match body {
+        BodyKind::Json(make) => json!({"application/json": {"schema": make(schemas)}}),
+        BodyKind::Raw(content_type) => {
+            let mut content = json!({});
+            content[content_type] = json!({"schema": {"type": "string", "format": "binary"}});
+            content
+        }
+    }
+}
