@@ -2,5 +2,6 @@
 //! API and commands call the same operations, each of which authorizes, acts and audits in one place.
 
 pub mod api;
+pub mod cli;
 pub mod config;
 pub mod http;

@@ -1,2 +1,5 @@
 //! The `factotum` program: parses its command line and dispatches.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    factotum_server::cli::main()
+}

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, Request};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 
 use super::problem::{Code, Problem};
 
 /// How long a client may take to send a body.
-pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+pub const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long and how much of a refused body is read and thrown away, so that a client that sends before it listens gets to
 /// read the answer.
 const DISCARD_TIME: Duration = Duration::from_secs(10);
@@ -75,16 +75,29 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: u64) -> Result<Bytes, 
         discard(headers, body, announced.unwrap_or_default()).await;
         return Err(too_large(limit));
     }
-    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit as usize).collect()).await;
-    match collected {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(e)) if e.is::<LengthLimitError>() => Err(too_large(limit)),
-        Ok(Err(e)) => Err(Problem::new(Code::InvalidRequest, format!("the body broke off: {e}"))),
+    match tokio::time::timeout(BODY_TIMEOUT, collect(headers, body, limit)).await {
+        Ok(collected) => collected,
         Err(_) => Err(Problem::new(
             Code::Timeout,
             format!("the body was not complete after {} s", BODY_TIMEOUT.as_secs()),
         )),
     }
+}
+
+async fn collect(headers: &HeaderMap, mut body: Body, limit: u64) -> Result<Bytes, Problem> {
+    let mut collected = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|e| Problem::new(Code::InvalidRequest, format!("the body broke off: {e}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if (collected.len() + data.len()) as u64 > limit {
+            drop(collected);
+            discard(headers, body, limit).await;
+            return Err(too_large(limit));
+        }
+        collected.extend_from_slice(&data);
+    }
+    Ok(collected.freeze())
 }
 
 /// The answer to a body over its limit.

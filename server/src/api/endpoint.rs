@@ -130,7 +130,7 @@ impl Endpoint {
 
     /// States that it takes JSON.
     pub fn takes<T: JsonSchema>(mut self) -> Self {
-        self.body = Some(BodyKind::Json(|generator| generator.subschema_for::<T>()));
+        self.body = Some(BodyKind::Json(SchemaGenerator::subschema_for::<T>));
         self
     }
 
@@ -142,7 +142,7 @@ impl Endpoint {
 
     /// States an answer in JSON.
     pub fn gives<T: JsonSchema>(mut self, status: u16, what: &'static str) -> Self {
-        let body = Some(BodyKind::Json(|generator| generator.subschema_for::<T>()));
+        let body = Some(BodyKind::Json(SchemaGenerator::subschema_for::<T>));
         self.answers.push(Answer { status, what, body });
         self
     }

@@ -1,0 +1,119 @@
+//! `factotum audit`: read the audit trail.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use super::exit::CommandError;
+use super::output::{Column, Output};
+use super::remote::{Remote, query};
+
+const COLUMNS: &[Column] = &[
+    ("AT", "/at"),
+    ("ACTION", "/action"),
+    ("OUTCOME", "/outcome"),
+    ("ACTOR", "/actor/name"),
+    ("KIND", "/actor/kind"),
+    ("BY", "/initiator/kind"),
+    ("TARGET", "/targets/0/id"),
+    ("REASON", "/reason"),
+];
+
+/// Which entries.
+#[derive(Debug, clap::Args)]
+pub struct Filters {
+    /// By this kind of actor; service means base and api_key
+    #[arg(long, value_parser = ["member", "base", "api_key", "service"])]
+    actor_kind: Option<String>,
+    /// By this account
+    #[arg(long)]
+    account: Option<String>,
+    /// Of this action, such as api_key.create or api_key.*
+    #[arg(long)]
+    action: Option<String>,
+    /// With this outcome
+    #[arg(long, value_parser = ["ok", "denied", "error"])]
+    outcome: Option<String>,
+    /// Done to the thing with this id
+    #[arg(long)]
+    target: Option<String>,
+    /// Started by this trigger
+    #[arg(long)]
+    trigger: Option<String>,
+    /// About this run
+    #[arg(long)]
+    run: Option<String>,
+    /// At or after this time
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Before this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// With this text
+    #[arg(short, long)]
+    query: Option<String>,
+}
+
+/// What to do with the audit trail.
+#[derive(Debug, clap::Subcommand)]
+pub enum AuditCommand {
+    /// List entries, newest first
+    List {
+        /// Which
+        #[command(flatten)]
+        filters: Box<Filters>,
+        /// How many at the most
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Write entries to stdout or a file
+    Export {
+        /// Which
+        #[command(flatten)]
+        filters: Box<Filters>,
+        /// In which form
+        #[arg(long, value_parser = ["jsonl", "csv"], default_value = "jsonl")]
+        format: String,
+        /// To this file
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+}
+
+impl Filters {
+    fn pairs(&self) -> [(&'static str, Option<&str>); 10] {
+        [
+            ("actor_kind", self.actor_kind.as_deref()),
+            ("account", self.account.as_deref()),
+            ("action", self.action.as_deref()),
+            ("outcome", self.outcome.as_deref()),
+            ("target", self.target.as_deref()),
+            ("trigger", self.trigger.as_deref()),
+            ("run", self.run.as_deref()),
+            ("since", self.since.as_deref()),
+            ("until", self.until.as_deref()),
+            ("q", self.query.as_deref()),
+        ]
+    }
+}
+
+/// Does it.
+pub async fn run(command: AuditCommand, remote: &Remote, output: Output) -> Result<(), CommandError> {
+    match command {
+        AuditCommand::List { filters, limit } => {
+            output.list(&remote.list("/audit", &filters.pairs(), limit).await?, COLUMNS)
+        }
+        AuditCommand::Export { filters, format, to } => {
+            let mut all = filters.pairs().to_vec();
+            all.push(("format", Some(&format)));
+            let path = format!("/audit/export{}", query(&all));
+            match to {
+                None => remote.stream(&path, |chunk| output.bytes(chunk)).await,
+                Some(file) => {
+                    let mut written = std::fs::File::create(&file)
+                        .map_err(|e| CommandError::usage(format!("{}: {e}", file.display())))?;
+                    remote.stream(&path, |chunk| Ok(written.write_all(chunk)?)).await
+                }
+            }
+        }
+    }
+}

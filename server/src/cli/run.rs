@@ -1,0 +1,98 @@
+//! `factotum run`: look at runs, cancel and replay them.
+
+use http::Method;
+use serde_json::Value;
+
+use super::exit::CommandError;
+use super::output::{Column, Output, harmless};
+use super::remote::{Remote, segment};
+
+const COLUMNS: &[Column] = &[
+    ("ID", "/id"),
+    ("STATE", "/state"),
+    ("WORKFLOW", "/workflow"),
+    ("PRINCIPAL", "/principal/name"),
+    ("BY", "/initiator/kind"),
+    ("CREATED", "/timings/created_at"),
+    ("ERROR", "/outcome/error/code"),
+];
+
+/// What to do with runs.
+#[derive(Debug, clap::Subcommand)]
+pub enum RunCommand {
+    /// List runs, newest first
+    List {
+        /// Of this workflow
+        #[arg(long)]
+        workflow: Option<String>,
+        /// In this state
+        #[arg(long)]
+        state: Option<String>,
+        /// Started by this trigger
+        #[arg(long)]
+        trigger: Option<String>,
+        /// Run as this account
+        #[arg(long)]
+        account: Option<String>,
+        /// How many at the most
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Show one run
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Show what a run logged
+    Logs {
+        /// Its id
+        id: String,
+    },
+    /// End a run
+    Cancel {
+        /// Its id
+        id: String,
+    },
+    /// Start a new run of the same event, under your own account
+    Replay {
+        /// Its id
+        id: String,
+    },
+}
+
+/// Does it.
+pub async fn run(command: RunCommand, remote: &Remote, output: Output) -> Result<(), CommandError> {
+    let at = |id: &str| format!("/runs/{}", segment(id));
+    match command {
+        RunCommand::List { workflow, state, trigger, account, limit } => {
+            let filters = [
+                ("workflow", workflow.as_deref()),
+                ("state", state.as_deref()),
+                ("trigger", trigger.as_deref()),
+                ("account", account.as_deref()),
+            ];
+            output.list(&remote.list("/runs", &filters, limit).await?, COLUMNS)
+        }
+        RunCommand::Show { id } => output.thing(&remote.get(&at(&id)).await?),
+        RunCommand::Logs { id } => {
+            let logs = remote.list(&format!("{}/logs", at(&id)), &[], usize::MAX).await?;
+            if output.json {
+                return output.document(&logs);
+            }
+            let text = |line: &Value, name: &str| harmless(line[name].as_str().unwrap_or_default());
+            let lines = logs["items"].as_array().map_or(&[][..], Vec::as_slice).iter();
+            let lines: Vec<String> = lines
+                .map(|line| {
+                    format!("{}  {:5}  {}\n", text(line, "at"), text(line, "level"), text(line, "message"))
+                })
+                .collect();
+            output.bytes(lines.concat().as_bytes())
+        }
+        RunCommand::Cancel { id } => {
+            output.thing(&remote.json(Method::POST, &format!("{}/cancel", at(&id)), None).await?["run"])
+        }
+        RunCommand::Replay { id } => {
+            output.thing(&remote.json(Method::POST, &format!("{}/replay", at(&id)), None).await?["run"])
+        }
+    }
+}
