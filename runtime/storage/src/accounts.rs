@@ -1,0 +1,99 @@
+//! Accounts as Settings → Members lists them. What must hold: a deleted account is in no list; service accounts only come
+//! when asked for.
+
+use factotum_model::{AccountId, AccountKind, Grants, OrgId, Principal, Timestamp};
+
+use crate::connection::{Row, Tx};
+use crate::error::StorageError;
+pub use crate::principal::KeyHolder;
+
+/// An account.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Who.
+    pub principal: Principal,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// Since when nothing of it is dispatched.
+    pub suspended_at: Option<Timestamp>,
+    /// The names of its roles; a service account has none.
+    pub roles: Vec<String>,
+}
+
+/// The live accounts of an organization, oldest first, at most `limit` after `after`.
+pub async fn list(
+    tx: &mut Tx,
+    org: OrgId,
+    service: bool,
+    after: Option<AccountId>,
+    limit: u32,
+) -> Result<Vec<Account>, StorageError> {
+    let rows = tx
+        .query(
+            "SELECT a.id, a.kind, a.name, a.created_at, s.suspended_at FROM accounts a \
+             LEFT JOIN suspensions s ON s.account_id = a.id \
+             WHERE a.org_id = $1 AND a.deleted_at IS NULL AND a.id > $2 AND (a.kind = 'member' OR $3 = 1) ORDER BY a.id LIMIT $4",
+        )
+        .bind(org.0)
+        .bind(after.map_or(uuid::Uuid::nil(), |a| a.0))
+        .bind(i64::from(service))
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await?;
+    let mut accounts = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    for account in accounts.iter_mut().filter(|a| a.principal.kind == AccountKind::Member) {
+        account.roles = roles(tx, org, account.principal.id).await?;
+    }
+    Ok(accounts)
+}
+
+/// One live account.
+pub async fn get(tx: &mut Tx, org: OrgId, id: AccountId) -> Result<Option<Account>, StorageError> {
+    let row = tx
+        .query(
+            "SELECT a.id, a.kind, a.name, a.created_at, s.suspended_at FROM accounts a \
+             LEFT JOIN suspensions s ON s.account_id = a.id WHERE a.org_id = $1 AND a.id = $2 AND a.deleted_at IS NULL",
+        )
+        .bind(org.0)
+        .bind(id.0)
+        .fetch_optional()
+        .await?;
+    let Some(mut account) = row.as_ref().map(read).transpose()? else { return Ok(None) };
+    account.roles = roles(tx, org, id).await?;
+    Ok(Some(account))
+}
+
+/// What an account may do now, read in this transaction; `None` if it may not act. Locks a key's row until the end.
+pub async fn effective_grants(
+    tx: &mut Tx,
+    org: OrgId,
+    id: AccountId,
+    now: Timestamp,
+) -> Result<Option<Grants>, StorageError> {
+    Ok(crate::principal::live_account(tx, org, id, now).await?.map(|a| a.grants))
+}
+
+async fn roles(tx: &mut Tx, org: OrgId, id: AccountId) -> Result<Vec<String>, StorageError> {
+    let rows = tx
+        .query("SELECT r.name FROM role_members m JOIN roles r ON r.org_id = m.org_id AND r.id = m.role_id WHERE m.org_id = $1 AND m.account_id = $2 ORDER BY r.name")
+        .bind(org.0)
+        .bind(id.0)
+        .fetch_all()
+        .await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+fn read(row: &Row) -> Result<Account, StorageError> {
+    let kind: String = row.get(1)?;
+    Ok(Account {
+        principal: Principal {
+            id: row.id(0)?,
+            kind: AccountKind::from_word(&kind)
+                .ok_or_else(|| StorageError::damaged("accounts.kind", kind))?,
+            name: row.get(2)?,
+        },
+        created_at: row.time(3)?,
+        suspended_at: row.maybe_time(4)?,
+        roles: Vec::new(),
+    })
+}

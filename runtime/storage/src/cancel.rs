@@ -1,0 +1,150 @@
+//! Ending runs from outside: a cancel, a revoked account, a run whose account or workflow is gone. What must hold: the run's lease
+//! goes in the same transaction, so whatever still runs can no longer finish; each ended run has its audit entry.
+
+use factotum_model::audit::{AuditEntry, AuditOutcome};
+use factotum_model::{AccountId, AccountKind, ErrorCode, OrgId, RunId, RunState, Timestamp};
+use uuid::Uuid;
+
+use crate::claim::Claimed;
+use crate::connection::Tx;
+use crate::error::StorageError;
+use crate::runs;
+use crate::signals::{self, Signal};
+use crate::storage::Storage;
+use crate::watch::Settled;
+
+/// A run that [`cancel_run`] or [`cancel_account`] ended; tell the watchers after the commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Which.
+    pub run_id: RunId,
+    /// Whether an attempt was going on.
+    pub was_running: bool,
+}
+
+impl Storage {
+    /// Tells who waits in this process that runs were cancelled; call it after the commit.
+    pub fn tell_cancelled(&self, ended: &[Ended], code: ErrorCode) {
+        for run in ended {
+            self.watch().settled(run.run_id, || Settled {
+                state: RunState::Cancelled,
+                output: None,
+                error: Some((code, message(code).to_owned())),
+            });
+        }
+    }
+}
+
+const fn message(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::Revoked => "the API key that it ran as was revoked",
+        _ => "cancelled",
+    }
+}
+
+/// Cancels one run in whatever state it is. `None` if it has ended already or is not there.
+pub async fn cancel_run(
+    tx: &mut Tx,
+    org: OrgId,
+    run: RunId,
+    now: Timestamp,
+) -> Result<Option<Ended>, StorageError> {
+    let ended = end(tx, org, &[run], ErrorCode::Cancelled, now).await?;
+    Ok(ended.into_iter().next())
+}
+
+/// Cancels all that runs or waits under an account that was revoked; the entries name the account as it was.
+pub async fn cancel_account(
+    tx: &mut Tx,
+    org: OrgId,
+    account: AccountId,
+    entry: impl Fn(RunId) -> AuditEntry,
+    now: Timestamp,
+) -> Result<Vec<Ended>, StorageError> {
+    let rows = tx
+        .query("SELECT run_id FROM ready WHERE account_id = $1 UNION SELECT run_id FROM leases WHERE account_id = $1")
+        .bind(account.0)
+        .fetch_all()
+        .await?;
+    let ids: Vec<RunId> = rows.iter().map(|row| row.id(0)).collect::<Result<_, _>>()?;
+    let ended = end(tx, org, &ids, ErrorCode::Revoked, now).await?;
+    signals::send(tx, Signal::AccountRevoked(account), now).await?;
+    let entries: Vec<_> = ended.iter().map(|e| entry(e.run_id)).collect();
+    crate::audit_entries::append(tx, &entries).await?;
+    Ok(ended)
+}
+
+async fn end(
+    tx: &mut Tx,
+    org: OrgId,
+    ids: &[RunId],
+    code: ErrorCode,
+    now: Timestamp,
+) -> Result<Vec<Ended>, StorageError> {
+    let mut ended = Vec::new();
+    for id in ids {
+        // The rows of what is due and leased go first: who holds them is who may change the run.
+        let queued = tx
+            .query("DELETE FROM ready WHERE run_id = $1 AND org_id = $2")
+            .bind(id.0)
+            .bind(org.0)
+            .execute()
+            .await?
+            > 0;
+        let lease = tx
+            .query("DELETE FROM leases WHERE run_id = $1 AND org_id = $2 RETURNING workflow_id")
+            .bind(id.0)
+            .bind(org.0)
+            .fetch_optional()
+            .await?;
+        let changed = tx
+            .query(
+                "UPDATE runs SET state = 'cancelled', finished_at = $3, due_at = NULL, error_code = $4, error_message = $5 \
+                 WHERE id = $1 AND org_id = $2 AND state IN ('queued', 'running', 'waiting')",
+            )
+            .bind(id.0)
+            .bind(org.0)
+            .bind(now.as_micros())
+            .bind(code.as_str())
+            .bind(message(code))
+            .execute()
+            .await?;
+        if changed > 0 {
+            ended.push(Ended { run_id: *id, was_running: lease.is_some() });
+        }
+        debug_assert!(changed > 0 || !queued, "a due run has not ended");
+        if let Some(row) = lease {
+            signals::send(tx, Signal::RunCancelled(*id), now).await?;
+            crate::finish::unpark_next(tx, row.id(0)?).await?;
+        }
+    }
+    Ok(ended)
+}
+
+/// Ends a run that came up for a claim, but whose account or workflow is gone.
+pub(crate) async fn end_orphan(
+    tx: &mut Tx,
+    storage: &Storage,
+    run: &Claimed,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    let code =
+        if run.principal.kind == AccountKind::ApiKey { ErrorCode::Revoked } else { ErrorCode::Cancelled };
+    end(tx, run.org_id, &[run.run_id], code, now).await?;
+    let mut entry = crate::finish::run_entry(run, now, "run.cancel", AuditOutcome::Ok);
+    entry.reason = Some(format!("{}: its account or workflow no longer exists", code.as_str()));
+    crate::audit_entries::append(tx, &[entry]).await?;
+    storage.tell_cancelled(&[Ended { run_id: run.run_id, was_running: false }], code);
+    Ok(())
+}
+
+/// Of these runs, those that still have a lease of this node.
+pub(crate) async fn still_leased(tx: &mut Tx, node: Uuid) -> Result<Vec<RunId>, StorageError> {
+    let rows = tx.query("SELECT run_id FROM leases WHERE node_id = $1").bind(node).fetch_all().await?;
+    rows.iter().map(|row| row.id(0)).collect()
+}
+
+/// Whether a run is there, for an answer that tells "ended already" from "not found".
+pub async fn state_of(tx: &mut Tx, org: OrgId, run: RunId) -> Result<Option<RunState>, StorageError> {
+    Ok(runs::get(tx, org, run).await?.map(|r| r.state))
+}

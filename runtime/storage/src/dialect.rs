@@ -1,0 +1,249 @@
+//! Every difference between SQLite and PostgreSQL: how to connect, begin, lock a row, read the clock, write
+//! placeholders, and what an error means. What must hold: no other file asks which backend it is on.
+
+use std::path::Path;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, SqlSafeStr as _};
+
+use crate::error::StorageError;
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// The embedded default: one node.
+    Sqlite,
+    /// For several nodes.
+    Postgres,
+}
+
+/// Connections of PostgreSQL that one node may have, unless set otherwise.
+pub const DEFAULT_POSTGRES_CONNECTIONS: u32 = 20;
+/// Readers of SQLite beside its one writer.
+const SQLITE_READERS: u32 = 4;
+/// How long to wait for a connection or a lock before the database counts as unavailable.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Prepared statements kept per connection: bulk statements come in many lengths.
+const STATEMENT_CACHE: usize = 1024;
+
+/// The pools of one database.
+#[derive(Debug, Clone)]
+pub(crate) enum Pools {
+    /// One writer, since SQLite has one write lock and queueing for it in order is kinder than retrying; many readers.
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    /// Readers and writers alike.
+    Postgres { pool: PgPool },
+}
+
+impl Pools {
+    /// Connects to a `sqlite:` file or a `postgres:` server.
+    pub(crate) async fn connect(url: &str, connections: u32) -> Result<Self, StorageError> {
+        if url.starts_with("sqlite:") {
+            connect_sqlite(url).await
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options = PgConnectOptions::from_str(url)
+                .map_err(|e| StorageError::Setup(format!("the database URL cannot be read: {e}")))?
+                .statement_cache_capacity(STATEMENT_CACHE)
+                .application_name("factotum")
+                .disable_statement_logging();
+            let pool = PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .connect_with(options)
+                .await?;
+            Ok(Self::Postgres { pool })
+        } else {
+            Err(StorageError::Setup(
+                "the database URL must begin with `sqlite:` or `postgres://`, as in `postgres://user@host/factotum`".into(),
+            ))
+        }
+    }
+
+    pub(crate) const fn backend(&self) -> Backend {
+        match self {
+            Self::Sqlite { .. } => Backend::Sqlite,
+            Self::Postgres { .. } => Backend::Postgres,
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres { pool } => pool.close().await,
+        }
+    }
+}
+
+async fn connect_sqlite(url: &str) -> Result<Pools, StorageError> {
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(|e| StorageError::Setup(format!("the database URL cannot be read: {e}")))?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(ACQUIRE_TIMEOUT)
+        .statement_cache_capacity(STATEMENT_CACHE)
+        // 16 MiB of log between checkpoints: fewer of them, and still quick to read.
+        .pragma("wal_autocheckpoint", "4000")
+        .pragma("temp_store", "memory")
+        .disable_statement_logging();
+    if let Some(folder) = Path::new(options.get_filename()).parent()
+        && !folder.as_os_str().is_empty()
+        && !folder.is_dir()
+    {
+        return Err(StorageError::Setup(format!(
+            "the folder {} of the database does not exist",
+            folder.display()
+        )));
+    }
+    let pool = |connections| {
+        SqlitePoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+    };
+    let writer = pool(1).connect_with(options.clone()).await?;
+    let readers = pool(SQLITE_READERS).connect_lazy_with(options.pragma("query_only", "on"));
+    Ok(Pools::Sqlite { writer, readers })
+}
+
+/// How a transaction that writes begins: SQLite takes its write lock at once, so that it never fails half-way.
+pub(crate) const fn begin(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Sqlite => "BEGIN IMMEDIATE",
+        Backend::Postgres => "BEGIN",
+    }
+}
+
+/// Replaces the markers of row locks in a text: `/*SHARE*/`, `/*UPDATE*/`, `/*SKIP*/`. SQLite has one writer and needs none.
+pub(crate) fn row_locks(backend: Backend, sql: &str) -> String {
+    let (share, update, skip) = match backend {
+        Backend::Sqlite => ("", "", ""),
+        Backend::Postgres => ("FOR SHARE", "FOR UPDATE", "FOR UPDATE SKIP LOCKED"),
+    };
+    sql.replace("/*SHARE*/", share).replace("/*UPDATE*/", update).replace("/*SKIP*/", skip)
+}
+
+/// The database's clock in microseconds since the epoch: what leases go by.
+pub(crate) const fn clock_sql(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Sqlite => "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+        Backend::Postgres => "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
+    }
+}
+
+/// `n` rows of `columns` placeholders: `($1,$2),($3,$4)`. SQLite gets `?`, since it looks numbered ones up by name, one
+/// after another.
+pub(crate) fn placeholders(backend: Backend, columns: usize, n: usize) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(n * columns * 6);
+    let mut number = 1;
+    for row in 0..n {
+        text.push_str(if row == 0 { "(" } else { ",(" });
+        for column in 0..columns {
+            if column > 0 {
+                text.push(',');
+            }
+            match backend {
+                Backend::Sqlite => text.push('?'),
+                Backend::Postgres => {
+                    let _ = write!(text, "${number}");
+                }
+            }
+            number += 1;
+        }
+        text.push(')');
+    }
+    text
+}
+
+/// Runs the migrations that are missing.
+pub(crate) async fn migrate(pools: &Pools) -> Result<(), StorageError> {
+    let outcome = match pools {
+        Pools::Sqlite { writer, .. } => sqlx::migrate!("migrations/sqlite").run(writer).await,
+        Pools::Postgres { pool } => sqlx::migrate!("migrations/postgres").run(pool).await,
+    };
+    outcome.map_err(|e| StorageError::Setup(format!("the database cannot be migrated: {e}")))
+}
+
+/// What a driver's error means to the caller.
+pub(crate) fn classify(error: sqlx::Error) -> StorageError {
+    use sqlx::Error as E;
+    match &error {
+        E::Io(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Tls(_) | E::Protocol(_) => {
+            StorageError::Unavailable(error)
+        }
+        E::Database(db) => {
+            let message = db.message();
+            if let Some(guard) = message.split("guard: ").nth(1) {
+                return StorageError::Refused(guard.trim().to_owned());
+            }
+            if db.is_unique_violation() {
+                return StorageError::Exists { what: unique_name(db.as_ref()) };
+            }
+            if db.is_foreign_key_violation() || db.is_check_violation() {
+                return StorageError::Refused(message.to_owned());
+            }
+            match db.code().as_deref() {
+                // PostgreSQL: connection failures, shutdown, too many connections, no room, read-only after a failover.
+                Some(code)
+                    if code.starts_with("08")
+                        || code.starts_with("57P")
+                        || code.starts_with("53")
+                        || code == "25006" =>
+                {
+                    StorageError::Unavailable(error)
+                }
+                // PostgreSQL: serialization failure, deadlock, lock not available.
+                Some("40001" | "40P01" | "55P03") => StorageError::Conflict(error),
+                Some(code) if is_sqlite_outage(code) => StorageError::Unavailable(error),
+                _ => StorageError::Other(error),
+            }
+        }
+        _ => StorageError::Other(error),
+    }
+}
+
+/// SQLite's primary result codes BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN, in the low byte of the extended code.
+fn is_sqlite_outage(code: &str) -> bool {
+    code.parse::<u32>().is_ok_and(|code| code < 10_000 && matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
+}
+
+/// SQLite names the columns, PostgreSQL the constraint.
+fn unique_name(error: &dyn sqlx::error::DatabaseError) -> String {
+    error
+        .constraint()
+        .map_or_else(|| error.message().rsplit(": ").next().unwrap_or("it").to_owned(), ToOwned::to_owned)
+}
+
+/// A text as the driver takes it: built by this crate from constants, never from input.
+pub(crate) fn trusted(text: std::sync::Arc<str>) -> sqlx::SqlStr {
+    sqlx::AssertSqlSafe(text).into_sql_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_fit_the_backend() {
+        assert_eq!(placeholders(Backend::Postgres, 2, 2), "($1,$2),($3,$4)");
+        assert_eq!(placeholders(Backend::Sqlite, 2, 2), "(?,?),(?,?)");
+    }
+
+    #[test]
+    fn outages_are_told_from_faults() {
+        assert!(is_sqlite_outage("13") && is_sqlite_outage("778") && is_sqlite_outage("5"));
+        assert!(!is_sqlite_outage("1") && !is_sqlite_outage("2067") && !is_sqlite_outage("23505"));
+    }
+}

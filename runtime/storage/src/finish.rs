@@ -1,0 +1,208 @@
+//! Finishing an attempt: outcome, retry or dead letter, with the audit entry, in the journal's transaction. What must hold: only
+//! who holds the lease, with its epoch, can finish; who lost it changes nothing.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
+use factotum_model::{ErrorCode, RunId, RunState, Timestamp};
+
+use crate::claim::{Claimed, PARKED_CONCURRENCY};
+use crate::connection::Tx;
+use crate::error::StorageError;
+use crate::storage::Shared;
+use crate::watch::{Settled, Watch};
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// With an output, as JSON text.
+    Succeeded(String),
+    /// For good: permanent, or no retry was configured.
+    Failed(ErrorCode, String),
+    /// The retries are used up.
+    Dead(ErrorCode, String),
+    /// To be tried again at a time.
+    Retry(Timestamp, ErrorCode, String),
+    /// Given back unfinished: this node is going down.
+    Released,
+}
+
+/// An attempt's end, with what it left.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// The run and its lease.
+    pub run: Arc<Claimed>,
+    /// How it ended.
+    pub end: End,
+    /// Its log as a JSON list, if it wrote any.
+    pub log: Option<String>,
+    /// What it used, as a JSON object.
+    pub usage: Option<String>,
+}
+
+impl Finished {
+    const fn state(&self) -> RunState {
+        match self.end {
+            End::Succeeded(_) => RunState::Succeeded,
+            End::Failed(..) => RunState::Failed,
+            End::Dead(..) => RunState::Dead,
+            End::Retry(..) | End::Released => RunState::Queued,
+        }
+    }
+
+    const fn error(&self) -> Option<(ErrorCode, &String)> {
+        match &self.end {
+            End::Failed(code, message) | End::Dead(code, message) | End::Retry(_, code, message) => {
+                Some((*code, message))
+            }
+            End::Succeeded(_) | End::Released => None,
+        }
+    }
+
+    /// Tells who waits for the run, if it has ended.
+    pub(crate) fn tell(&self, watch: &Watch) {
+        if self.state().is_terminal() {
+            watch.settled(self.run.run_id, || Settled {
+                state: self.state(),
+                output: match &self.end {
+                    End::Succeeded(output) => Some(output.clone()),
+                    _ => None,
+                },
+                error: self.error().map(|(code, message)| (code, message.clone())),
+            });
+        }
+    }
+}
+
+/// What [`write`] wrote.
+pub(crate) struct Outcome {
+    /// For each item, whether its lease was held.
+    pub(crate) held: Vec<bool>,
+    /// Whether a run became due.
+    pub(crate) due: bool,
+}
+
+pub(crate) async fn write(
+    tx: &mut Tx,
+    shared: &Shared,
+    all: &[&Finished],
+    entries: &mut Vec<AuditEntry>,
+) -> Result<Outcome, StorageError> {
+    let now = shared.clock.now();
+    let returned = tx
+        .insert_rows(
+            "DELETE FROM leases WHERE (run_id, epoch, node_id) IN (VALUES {rows}) RETURNING run_id",
+            3,
+            all,
+            |s, f| s.bind(f.run.run_id.0).bind(f.run.epoch).bind(shared.node.0),
+        )
+        .await?;
+    let held: HashSet<RunId> = returned.iter().map(|row| row.id(0)).collect::<Result<_, _>>()?;
+    let finished: Vec<&Finished> = all.iter().copied().filter(|f| held.contains(&f.run.run_id)).collect();
+    tx.insert_rows(
+        "UPDATE runs SET state = v.column2, finished_at = v.column3, due_at = v.column4, output = v.column5, error_code = v.column6, \
+         error_message = v.column7, usage = v.column8, lost = v.column9 FROM (VALUES {rows}) AS v WHERE runs.id = v.column1",
+        9,
+        &finished,
+        |s, f| {
+            let terminal = f.state().is_terminal();
+            let error = f.error();
+            s.bind(f.run.run_id.0)
+                .bind(f.state().as_str())
+                .bind(terminal.then_some(now.as_micros()))
+                .bind(match f.end {
+                    End::Retry(at, ..) => Some(at.as_micros()),
+                    _ => None,
+                })
+                .bind(match &f.end {
+                    End::Succeeded(output) => Some(output.clone()),
+                    _ => None,
+                })
+                .bind(error.map(|(code, _)| code.as_str()))
+                .bind(error.map(|(_, message)| message.clone()))
+                .bind(f.usage.clone())
+                .bind(i64::from(f.run.lost) + i64::from(f.end == End::Released))
+        },
+    )
+    .await?;
+    let again: Vec<&Finished> = finished.iter().copied().filter(|f| !f.state().is_terminal()).collect();
+    tx.insert_rows(
+        "INSERT INTO ready (run_id, org_id, workflow_id, account_id, priority, due_at, parked) VALUES {rows}",
+        7,
+        &again,
+        |s, f| {
+            s.bind(f.run.run_id.0)
+                .bind(f.run.org_id.0)
+                .bind(f.run.workflow_id.0)
+                .bind(f.run.principal.id.0)
+                .bind(0_i64)
+                .bind(match f.end {
+                    End::Retry(at, ..) => at.as_micros(),
+                    _ => now.as_micros(),
+                })
+                .bind(0_i64)
+        },
+    )
+    .await?;
+    let logs: Vec<&Finished> = finished.iter().copied().filter(|f| f.log.is_some()).collect();
+    tx.insert_rows(
+        "INSERT INTO run_logs (run_id, attempt, lines) VALUES {rows} ON CONFLICT (run_id, attempt) DO NOTHING",
+        3,
+        &logs,
+        |s, f| s.bind(f.run.run_id.0).bind(i64::from(f.run.attempt)).bind(f.log.clone()),
+    )
+    .await?;
+    let mut due = !again.is_empty();
+    for f in finished.iter().filter(|f| f.run.limited) {
+        due |= unpark_next(tx, f.run.workflow_id).await?;
+    }
+    entries.extend(finished.iter().map(|f| entry(f, now)));
+    Ok(Outcome { held: all.iter().map(|f| held.contains(&f.run.run_id)).collect(), due })
+}
+
+/// Lets the longest waiting run of a workflow with a concurrency limit come up again.
+pub(crate) async fn unpark_next(
+    tx: &mut Tx,
+    workflow: factotum_model::WorkflowId,
+) -> Result<bool, StorageError> {
+    let changed = tx
+        .query(
+            "UPDATE ready SET parked = 0 WHERE run_id IN \
+             (SELECT run_id FROM ready WHERE workflow_id = $1 AND parked = $2 ORDER BY due_at LIMIT 1)",
+        )
+        .bind(workflow.0)
+        .bind(PARKED_CONCURRENCY)
+        .execute()
+        .await?;
+    Ok(changed > 0)
+}
+
+fn entry(f: &Finished, now: Timestamp) -> AuditEntry {
+    let (action, outcome) = match f.end {
+        End::Succeeded(_) => ("run.succeed", AuditOutcome::Ok),
+        End::Failed(..) => ("run.fail", AuditOutcome::Error),
+        End::Dead(..) => ("run.dead", AuditOutcome::Error),
+        End::Retry(..) => ("run.retry", AuditOutcome::Error),
+        End::Released => ("run.release", AuditOutcome::Ok),
+    };
+    let mut entry = run_entry(&f.run, now, action, outcome);
+    entry.reason = f.error().map(|(code, message)| {
+        let short: String = message.chars().take(300).collect();
+        format!("{}: {short}", code.as_str())
+    });
+    entry
+}
+
+/// An entry about a run, by the account it runs as.
+pub(crate) fn run_entry(run: &Claimed, now: Timestamp, action: &str, outcome: AuditOutcome) -> AuditEntry {
+    let initiator =
+        AuditInitiator { kind: run.initiator.kind, trigger_id: run.trigger_id, external_ref: None };
+    let mut entry = AuditEntry::new(run.org_id, now, action, outcome, run.principal.clone(), initiator);
+    entry.run_id = Some(run.run_id);
+    entry.attempt = Some(run.attempt);
+    entry.workflow = Some(run.workflow.clone());
+    entry.plugin_digest = Some(run.digest);
+    entry.targets = vec![Target::new("run", run.run_id)];
+    entry
+}

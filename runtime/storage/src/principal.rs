@@ -1,0 +1,211 @@
+//! What an account may do now, and whether a workflow may run as it now: read inside the transaction that relies on it.
+//! What must hold: a revoked or expired key, a deleted account or a deleted workflow yields no run, whatever any cache
+//! says.
+
+use std::collections::HashMap;
+
+use factotum_model::{
+    AccountId, AccountKind, Digest, Grants, KeyId, OrgId, Principal, Timestamp, TriggerId, WorkflowId,
+};
+use uuid::Uuid;
+
+use crate::connection::Tx;
+use crate::error::StorageError;
+
+/// An account as it is now.
+#[derive(Debug, Clone)]
+pub(crate) struct LiveAccount {
+    pub(crate) principal: Principal,
+    pub(crate) grants: Grants,
+    pub(crate) suspended: bool,
+}
+
+/// A workflow as it is now.
+#[derive(Debug, Clone)]
+pub(crate) struct LiveWorkflow {
+    pub(crate) name: String,
+    pub(crate) version: i64,
+    pub(crate) grants: Grants,
+    pub(crate) concurrency: Option<i64>,
+    pub(crate) digest: Digest,
+    pub(crate) paused: bool,
+    pub(crate) org_suspended: bool,
+}
+
+/// A trigger as it is now.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LiveTrigger {
+    pub(crate) paused: bool,
+}
+
+/// What one transaction has looked up: each thing once.
+#[derive(Default)]
+pub(crate) struct Live {
+    accounts: HashMap<AccountId, Option<LiveAccount>>,
+    workflows: HashMap<WorkflowId, Option<LiveWorkflow>>,
+    triggers: HashMap<TriggerId, Option<LiveTrigger>>,
+}
+
+impl Live {
+    /// The account, if it may act now. Its key's row is locked against revocation until the transaction ends.
+    pub(crate) async fn account(
+        &mut self,
+        tx: &mut Tx,
+        org: OrgId,
+        id: AccountId,
+        now: Timestamp,
+    ) -> Result<Option<&LiveAccount>, StorageError> {
+        if !self.accounts.contains_key(&id) {
+            let found = live_account(tx, org, id, now).await?;
+            self.accounts.insert(id, found);
+        }
+        Ok(self.accounts[&id].as_ref())
+    }
+
+    /// The workflow, if it is there.
+    pub(crate) async fn workflow(
+        &mut self,
+        tx: &mut Tx,
+        org: OrgId,
+        id: WorkflowId,
+    ) -> Result<Option<&LiveWorkflow>, StorageError> {
+        if !self.workflows.contains_key(&id) {
+            let found = live_workflow(tx, org, id).await?;
+            self.workflows.insert(id, found);
+        }
+        Ok(self.workflows[&id].as_ref())
+    }
+
+    /// The trigger, if it is there and belongs to the workflow.
+    pub(crate) async fn trigger(
+        &mut self,
+        tx: &mut Tx,
+        workflow: WorkflowId,
+        id: TriggerId,
+    ) -> Result<Option<LiveTrigger>, StorageError> {
+        if !self.triggers.contains_key(&id) {
+            let row = tx
+                .query("SELECT paused_at FROM triggers WHERE id = $1 AND workflow_id = $2 AND deleted_at IS NULL")
+                .bind(id.0)
+                .bind(workflow.0)
+                .fetch_optional()
+                .await?;
+            let found = row.map(|row| row.get::<Option<i64>>(0)).transpose()?;
+            self.triggers.insert(id, found.map(|paused| LiveTrigger { paused: paused.is_some() }));
+        }
+        Ok(self.triggers[&id])
+    }
+}
+
+/// The grants an account holds now; `None` if it may not act: deleted, revoked, expired, of another organization.
+pub(crate) async fn live_account(
+    tx: &mut Tx,
+    org: OrgId,
+    id: AccountId,
+    now: Timestamp,
+) -> Result<Option<LiveAccount>, StorageError> {
+    let row = tx
+        .query(
+            "SELECT a.kind, a.name, s.suspended_at FROM accounts a LEFT JOIN suspensions s ON s.account_id = a.id \
+             WHERE a.id = $1 AND a.org_id = $2 AND a.deleted_at IS NULL",
+        )
+        .bind(id.0)
+        .bind(org.0)
+        .fetch_optional()
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let word: String = row.get(0)?;
+    let kind = AccountKind::from_word(&word).ok_or_else(|| StorageError::damaged("accounts.kind", word))?;
+    let principal = Principal { id, kind, name: row.get(1)? };
+    let suspended = row.get::<Option<i64>>(2)?.is_some();
+    let grants = match kind {
+        AccountKind::Base => Grants::all(),
+        AccountKind::Member => member_grants(tx, org, id).await?,
+        AccountKind::ApiKey => {
+            let row = tx
+                .query("SELECT grants, expires_at FROM api_keys WHERE account_id = $1 AND revoked_at IS NULL /*SHARE*/")
+                .bind(id.0)
+                .fetch_optional()
+                .await?;
+            let Some(row) = row else { return Ok(None) };
+            if row.maybe_time(1)?.is_some_and(|at| at <= now) {
+                return Ok(None);
+            }
+            row.json(0, "api_keys.grants")?
+        }
+    };
+    Ok(Some(LiveAccount { principal, grants, suspended }))
+}
+
+/// What a member's roles add up to.
+pub(crate) async fn member_grants(tx: &mut Tx, org: OrgId, id: AccountId) -> Result<Grants, StorageError> {
+    let rows = tx
+        .query("SELECT r.grants FROM role_members m JOIN roles r ON r.org_id = m.org_id AND r.id = m.role_id WHERE m.org_id = $1 AND m.account_id = $2")
+        .bind(org.0)
+        .bind(id.0)
+        .fetch_all()
+        .await?;
+    let mut grants = Grants::none();
+    for row in rows {
+        grants = grants.union(&row.json(0, "roles.grants")?);
+    }
+    Ok(grants)
+}
+
+async fn live_workflow(
+    tx: &mut Tx,
+    org: OrgId,
+    id: WorkflowId,
+) -> Result<Option<LiveWorkflow>, StorageError> {
+    let row = tx
+        .query(
+            "SELECT w.name, w.version, v.grants, v.concurrency, p.digest, w.paused_at, o.suspended_at \
+             FROM workflows w JOIN workflow_versions v ON v.workflow_id = w.id AND v.version = w.version \
+             JOIN plugins p ON p.id = v.plugin_id JOIN organizations o ON o.id = w.org_id \
+             WHERE w.id = $1 AND w.org_id = $2 AND w.deleted_at IS NULL",
+        )
+        .bind(id.0)
+        .bind(org.0)
+        .fetch_optional()
+        .await?;
+    row.map(|row| {
+        let digest: Vec<u8> = row.get(4)?;
+        Ok(LiveWorkflow {
+            name: row.get(0)?,
+            version: row.get(1)?,
+            grants: row.json(2, "workflow_versions.grants")?,
+            concurrency: row.get(3)?,
+            digest: Digest::try_from(digest.as_slice())
+                .map_err(|e| StorageError::damaged("plugins.digest", e))?,
+            paused: row.get::<Option<i64>>(5)?.is_some(),
+            org_suspended: row.get::<Option<i64>>(6)?.is_some(),
+        })
+    })
+    .transpose()
+}
+
+/// Who holds a key's secret, as the API needs it to answer a request.
+#[derive(Debug, Clone)]
+pub struct KeyHolder {
+    /// The key.
+    pub key_id: KeyId,
+    /// Its first characters.
+    pub prefix: String,
+    /// Its organization.
+    pub org_id: OrgId,
+    /// Its service account.
+    pub principal: Principal,
+    /// What it may do.
+    pub grants: Grants,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked: then it may do nothing, but its attempt is attributed.
+    pub revoked_at: Option<Timestamp>,
+    /// The networks it may be used from, as CIDR texts; empty means any.
+    pub allowed_networks: Vec<String>,
+}
+
+/// A uuid of an optional column.
+pub(crate) fn maybe<T: From<Uuid>>(id: Option<Uuid>) -> Option<T> {
+    id.map(T::from)
+}

@@ -1,0 +1,99 @@
+//! Taking over what a dead node was running. What must hold: a lease is taken over only when its node has not been heard of
+//! for [`Storage::LEASE`], or when the data folder's lock proves it dead; the attempt that lost it cannot finish.
+
+use std::time::Duration;
+
+use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
+use factotum_model::{AccountId, AccountKind, InitiatorKind, OrgId, Principal, RunId};
+use uuid::Uuid;
+
+use crate::connection::Tx;
+use crate::error::StorageError;
+use crate::storage::Storage;
+
+/// How many leases one transaction takes over.
+const PER_TRANSACTION: i64 = 500;
+
+/// Which nodes count as dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dead {
+    /// All but this one: its lock on the data folder proves it (SQLite).
+    AllOthers,
+    /// Those not heard of for this long.
+    SilentFor(Duration),
+}
+
+impl Storage {
+    /// Puts the runs of dead nodes back to be run; how many.
+    pub async fn recover(&self, dead: Dead) -> Result<u64, StorageError> {
+        let mut total = 0;
+        loop {
+            let mut tx = self.write().await?;
+            let taken = self.recover_some(&mut tx, dead).await?;
+            tx.commit().await?;
+            total += taken;
+            if taken < PER_TRANSACTION.unsigned_abs() {
+                return Ok(total);
+            }
+        }
+    }
+
+    async fn recover_some(&self, tx: &mut Tx, dead: Dead) -> Result<u64, StorageError> {
+        let database_now = crate::nodes::database_time(tx).await?;
+        let heard_before = match dead {
+            // Every heartbeat is before the end of time.
+            Dead::AllOthers => i64::MAX,
+            Dead::SilentFor(duration) => database_now.minus(duration).as_micros(),
+        };
+        let rows = tx
+            .query(
+                "WITH c AS MATERIALIZED (SELECT l.run_id FROM leases l WHERE l.node_id <> $1 \
+                 AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = l.node_id AND n.heartbeat_at >= $2) LIMIT $3 /*SKIP*/) \
+                 DELETE FROM leases WHERE run_id IN (SELECT run_id FROM c) RETURNING run_id, org_id, workflow_id, account_id, node_id",
+            )
+            .bind(self.node().0)
+            .bind(heard_before)
+            .bind(PER_TRANSACTION)
+            .fetch_all()
+            .await?;
+        let now = self.clock().now();
+        let mut entries = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (run, org, workflow, account): (RunId, OrgId, Uuid, AccountId) =
+                (row.id(0)?, row.id(1)?, row.get(2)?, row.id(3)?);
+            tx.query("UPDATE runs SET state = 'queued', lost = lost + 1 WHERE id = $1")
+                .bind(run.0)
+                .execute()
+                .await?;
+            tx.query(
+                "INSERT INTO ready (run_id, org_id, workflow_id, account_id, priority, due_at, parked) VALUES ($1, $2, $3, $4, 0, $5, 0)",
+            )
+            .bind(run.0)
+            .bind(org.0)
+            .bind(workflow)
+            .bind(account.0)
+            .bind(now.as_micros())
+            .execute()
+            .await?;
+            let base = crate::organizations::base_account(tx, org).await?;
+            let principal = Principal {
+                id: base,
+                kind: AccountKind::Base,
+                name: factotum_model::account::BASE_ACCOUNT_NAME.to_owned(),
+            };
+            let initiator = AuditInitiator::of(InitiatorKind::System);
+            let mut entry = AuditEntry::new(org, now, "run.recover", AuditOutcome::Ok, principal, initiator);
+            entry.run_id = Some(run);
+            entry.reason = Some("its node stopped before the attempt ended".to_owned());
+            entry.targets = vec![Target::new("run", run)];
+            entries.push(entry);
+        }
+        crate::audit_entries::append(tx, &entries).await?;
+        tx.query("DELETE FROM nodes WHERE id <> $1 AND heartbeat_at < $2 AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.node_id = nodes.id)")
+            .bind(self.node().0)
+            .bind(heard_before)
+            .execute()
+            .await?;
+        Ok(rows.len() as u64)
+    }
+}
