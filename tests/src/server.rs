@@ -66,7 +66,8 @@ impl Folder {
 /// A node that runs, or is stopped and can run again on the same data.
 pub struct Server {
     settings: Settings,
-    master_key: String,
+    /// Nodes on one database share it; on SQLite the program keeps its own, in the data folder.
+    master_key: Option<String>,
     folder: Folder,
     port: u16,
     child: Option<Child>,
@@ -91,7 +92,9 @@ impl Server {
 
     /// Bootstraps an organization and starts.
     pub fn launch(settings: Settings) -> anyhow::Result<Self> {
-        let mut server = Self::prepare(settings, random_word()? + &random_word()?)?;
+        let shared =
+            settings.database.as_ref().map(|_| Ok::<_, anyhow::Error>(random_word()? + &random_word()?));
+        let mut server = Self::prepare(settings, shared.transpose()?)?;
         let key = server.bootstrap("Test", "admin@example.com")?;
         server.api = Api::at(server.base(), Some(&key));
         server.resume()?;
@@ -108,7 +111,7 @@ impl Server {
         Ok(node)
     }
 
-    fn prepare(settings: Settings, master_key: String) -> anyhow::Result<Self> {
+    fn prepare(settings: Settings, master_key: Option<String>) -> anyhow::Result<Self> {
         let folder = match &settings.data {
             None => Folder::Temporary(tempfile::Builder::new().prefix("factotum-test-").tempdir()?),
             Some(path) => {
@@ -125,7 +128,10 @@ impl Server {
     fn command(&self) -> anyhow::Result<Command> {
         let program = self.settings.program.clone().map_or_else(program, Ok)?;
         let mut command = Command::new(program);
-        command.current_dir(self.folder.path()).env("FACTOTUM_MASTER_KEY", &self.master_key);
+        command.current_dir(self.folder.path());
+        if let Some(key) = &self.master_key {
+            command.env("FACTOTUM_MASTER_KEY", key);
+        }
         for variable in ["FACTOTUM_DATA", "FACTOTUM_DATABASE", "FACTOTUM_LISTEN", "FACTOTUM_API_KEY"] {
             command.env_remove(variable);
         }

@@ -1,0 +1,15 @@
+//! End-to-end tests: the real program, real databases, real wasm, over HTTP. What must hold: every behaviour passes on SQLite and
+//! on PostgreSQL, and a test waits on conditions, not on time. `cargo xtask test` builds what they need.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics with the reason")]
+
+mod api_keys;
+mod audit;
+mod bad_input;
+mod crash;
+mod ledger;
+mod limits;
+mod runs;
+mod schedule;
+mod storage_outage;
+mod two_nodes;
+mod webhooks;
