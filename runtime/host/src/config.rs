@@ -32,7 +32,7 @@ impl HostConfig {
             max_instances: 256,
             max_components: 1_000,
             max_component_bytes: 64 << 20,
-            compile_timeout: Duration::from_secs(120),
+            compile_timeout: Duration::from_mins(2),
             connect_timeout: Duration::from_secs(10),
             egress: EgressPolicy::default(),
         }

@@ -12,9 +12,9 @@ const FRAMES_SHOWN: usize = 6;
 /// How much of a guest's last line is repeated, in bytes.
 const LAST_LINE_BYTES: usize = 500;
 
-/// A command ended with a code other than 0.
+/// A command ended with a code other than 0, or a workflow ended its process instead of answering.
 pub(crate) fn exited(code: i32, meter: &Meter) -> Failure {
-    Failure::new(ErrorCode::Failed, format!("the command exited with code {code}{}", last_words(meter)))
+    Failure::new(ErrorCode::Failed, format!("the guest exited with code {code}{}", last_words(meter)))
 }
 
 /// A workflow said that it failed.

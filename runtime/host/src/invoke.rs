@@ -79,7 +79,7 @@ pub(crate) async fn invoke(
 enum Called {
     /// A command ended well: its answer is what it wrote.
     Command,
-    /// A command ended with this code.
+    /// A command ended with this code; or a workflow did, instead of answering.
     Exited(i32),
     /// A workflow answered.
     Workflow(Result<types::Outcome, types::Failure>),
@@ -101,7 +101,13 @@ async fn call(entry: &Entry, store: &mut Store<Guest>, event: &Event) -> wasmtim
         }
         Entry::Workflow(pre) => {
             let workflow = pre.instantiate_async(&mut *store).await?;
-            workflow.call_handle(store, &event_of(event)).await.map(Called::Workflow)
+            match workflow.call_handle(store, &event_of(event)).await {
+                Ok(answer) => Ok(Called::Workflow(answer)),
+                Err(error) => match error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+                    Some(exit) => Ok(Called::Exited(exit.0)),
+                    None => Err(error),
+                },
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::guest::Gate;
 use crate::meter::Meter;
 
 /// How long a server may take to begin its answer, or between two pieces of it, if the guest set nothing shorter.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
+const RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Answer = Result<(Response<WasiBody>, Io), Error>;
@@ -201,7 +201,7 @@ impl Body for Counted {
                 ready!(pause.as_mut().poll(cx));
                 Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
             }
-            other => other,
+            ended @ Poll::Ready(_) => ended,
         }
     }
 

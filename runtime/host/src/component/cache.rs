@@ -178,7 +178,8 @@ fn key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
         }
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
             let bytes = fs::read(path)?;
-            if fs::metadata(path)?.mode() & 0o077 == 0
+            let mode = fs::metadata(path)?.mode() & 0o777;
+            if mode == 0o600
                 && let Ok(found) = bytes.as_slice().try_into()
             {
                 return Ok(found);

@@ -1,0 +1,220 @@
+//! What the tests share: a host with a cache of its own, guests by name, and ports that keep what they were asked.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use factotum_host::{
+    Host, HostConfig, Interrupt, Invocation, KvEntry, PortError, Ports, Prepared, Report, StopReason,
+};
+use factotum_model::run::RunContext;
+use factotum_model::workflow::Limits;
+use factotum_model::{
+    AccountId, AccountKind, Action, Authority, Event, EventId, EventInput, Grants, Initiator, InitiatorKind,
+    Principal, RunId, Timestamp,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::Notify;
+
+/// A host whose cache folder is removed with it.
+pub struct Fixture {
+    pub host: Host,
+    pub dir: TempDir,
+}
+
+impl Fixture {
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut HostConfig)) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let mut config = HostConfig::new(dir.path().join("cache"));
+        config.max_instances = 8;
+        change(&mut config);
+        Self { host: Host::new(config).expect("a host"), dir }
+    }
+
+    /// Uploads and prepares these bytes.
+    pub async fn prepared(&self, bytes: Vec<u8>) -> Arc<Prepared> {
+        let digest = self.host.inspect(bytes.clone()).await.expect("accepted").digest;
+        self.host.prepare(digest, async { Ok::<_, std::io::Error>(bytes) }).await.expect("prepared")
+    }
+
+    /// Runs a guest of `target/guests` with a call.
+    pub async fn run(&self, name: &str, payload: Value, attempt: Attempt) -> Report {
+        let prepared = self.prepared(guest(name)).await;
+        self.invoke(&prepared, payload, attempt).await
+    }
+
+    /// Runs a component written as text.
+    pub async fn run_wat(&self, wat: &str, attempt: Attempt) -> Report {
+        let prepared = self.prepared(wat::parse_str(wat).expect("valid text")).await;
+        self.invoke(&prepared, Value::Null, attempt).await
+    }
+
+    pub async fn invoke(&self, prepared: &Prepared, payload: Value, attempt: Attempt) -> Report {
+        let slot = self.host.reserve().await;
+        self.host.invoke(prepared, slot, attempt.invocation(payload)).await
+    }
+}
+
+/// What `cargo xtask guests` made.
+pub fn guest(name: &str) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../../target/guests/{name}.wasm"));
+    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}; run `cargo xtask guests` first", path.display()))
+}
+
+/// The parts of an invocation that tests vary.
+#[derive(Clone)]
+pub struct Attempt {
+    pub limits: Limits,
+    pub grants: &'static [&'static str],
+    pub ports: Arc<TestPorts>,
+    pub interrupt: Interrupt,
+    pub config: Value,
+    pub input: EventInput,
+}
+
+impl Default for Attempt {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            grants: &[],
+            ports: Arc::default(),
+            interrupt: Interrupt::default(),
+            config: json!({}),
+            input: EventInput::Call,
+        }
+    }
+}
+
+impl Attempt {
+    pub fn limited(change: impl FnOnce(&mut Limits)) -> Self {
+        let mut attempt = Self::default();
+        change(&mut attempt.limits);
+        attempt
+    }
+
+    pub fn granted(grants: &'static [&'static str]) -> Self {
+        Self { grants, ..Self::default() }
+    }
+
+    fn invocation(self, payload: Value) -> Invocation {
+        let received_at = Timestamp::from_micros(0);
+        Invocation {
+            run: RunContext {
+                id: RunId::from_parts(received_at, [1; 10]),
+                attempt: 1,
+                workflow: "orders".to_owned(),
+                principal: Principal {
+                    id: AccountId::from_parts(received_at, [2; 10]),
+                    kind: AccountKind::Base,
+                    name: "Service Account".to_owned(),
+                },
+                initiator: Initiator { kind: InitiatorKind::Api, id: Some("key_1".to_owned()) },
+            },
+            event: Arc::new(Event {
+                id: EventId::from_parts(received_at, [3; 10]),
+                received_at,
+                input: self.input,
+                payload: payload.to_string().into_bytes(),
+            }),
+            config: Arc::new(self.config),
+            authority: Authority::of(Grants::parse(self.grants).expect("valid grants")),
+            limits: self.limits,
+            ports: self.ports,
+            interrupt: self.interrupt,
+        }
+    }
+}
+
+/// Stores in memory, a list of denials, and a count of how often the run was asked about.
+#[derive(Default)]
+pub struct TestPorts {
+    pub stores: Mutex<BTreeMap<(String, String), KvEntry>>,
+    pub denied: Mutex<Vec<String>>,
+    pub stop: Mutex<Option<StopReason>>,
+    asked: Mutex<u64>,
+    asking: Notify,
+}
+
+impl TestPorts {
+    /// Waits until the run was looked at so often: the guest is running.
+    pub async fn asked(&self, times: u64) {
+        loop {
+            let next = self.asking.notified();
+            if *self.asked.lock().unwrap() >= times {
+                return;
+            }
+            next.await;
+        }
+    }
+
+    pub fn denials(&self) -> Vec<String> {
+        self.denied.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Ports for TestPorts {
+    async fn kv_get(&self, store: &str, key: &str) -> Result<Option<KvEntry>, PortError> {
+        if key == "unavailable" {
+            return Err(PortError("the store is away".to_owned()));
+        }
+        Ok(self.stores.lock().unwrap().get(&(store.to_owned(), key.to_owned())).cloned())
+    }
+
+    async fn kv_set(&self, store: &str, key: &str, value: Vec<u8>, _: Option<u64>) -> Result<(), PortError> {
+        let mut stores = self.stores.lock().unwrap();
+        let entry = stores.entry((store.to_owned(), key.to_owned())).or_insert(KvEntry { value: vec![], version: 0 });
+        *entry = KvEntry { value, version: entry.version + 1 };
+        Ok(())
+    }
+
+    async fn kv_swap(
+        &self,
+        store: &str,
+        key: &str,
+        expected: u64,
+        value: Vec<u8>,
+        ttl_ms: Option<u64>,
+    ) -> Result<Option<u64>, PortError> {
+        let found = self.kv_get(store, key).await?.map_or(0, |entry| entry.version);
+        if found != expected {
+            return Ok(None);
+        }
+        self.kv_set(store, key, value, ttl_ms).await?;
+        Ok(Some(expected + 1))
+    }
+
+    async fn kv_delete(&self, store: &str, key: &str) -> Result<bool, PortError> {
+        Ok(self.stores.lock().unwrap().remove(&(store.to_owned(), key.to_owned())).is_some())
+    }
+
+    async fn kv_list(
+        &self,
+        store: &str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<String>, PortError> {
+        let stores = self.stores.lock().unwrap();
+        let keys = stores.keys().filter(|(s, k)| s == store && k.starts_with(prefix)).map(|(_, k)| k.clone());
+        Ok(keys.filter(|k| after.is_none_or(|after| k.as_str() > after)).take(limit as usize).collect())
+    }
+
+    async fn denied(&self, action: Action, name: Option<&str>, reason: &str) {
+        // As a database would: not at once.
+        tokio::task::yield_now().await;
+        self.denied.lock().unwrap().push(format!("{action} {} {reason}", name.unwrap_or("-")));
+    }
+
+    fn alive(&self) -> Result<(), StopReason> {
+        *self.asked.lock().unwrap() += 1;
+        self.asking.notify_waiters();
+        self.stop.lock().unwrap().map_or(Ok(()), Err)
+    }
+}
