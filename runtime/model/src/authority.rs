@@ -82,6 +82,16 @@ impl Action {
         Self::ALL.iter().copied().find(|a| a.resource == resource && a.verb == verb)
     }
 
+    /// The resource: the word before the colon.
+    pub const fn resource(self) -> &'static str {
+        self.resource
+    }
+
+    /// The verb: the word after the colon.
+    pub const fn verb(self) -> &'static str {
+        self.verb
+    }
+
     /// Whether it is something that a workflow does while it runs (a capability), not something asked of the API.
     pub fn is_capability(self) -> bool {
         matches!(self.resource, "http" | "mail" | "kv" | "edi")

@@ -74,13 +74,12 @@ impl Event {
         match &self.input {
             EventInput::Webhook { method, path, query, headers } => {
                 let mut webhook = json!({"method": method, "path": path, "query": query, "headers": headers});
-                match std::str::from_utf8(&self.payload) {
-                    Ok(text) => webhook["body"] = text.into(),
-                    Err(_) => {
-                        webhook["body"] = Value::Null;
-                        webhook["body_base64"] =
-                            base64::engine::general_purpose::STANDARD.encode(&self.payload).into();
-                    }
+                if let Ok(text) = std::str::from_utf8(&self.payload) {
+                    webhook["body"] = text.into();
+                } else {
+                    webhook["body"] = Value::Null;
+                    webhook["body_base64"] =
+                        base64::engine::general_purpose::STANDARD.encode(&self.payload).into();
                 }
                 json!({"kind": "webhook", "webhook": webhook})
             }

@@ -161,7 +161,8 @@ pub const MAX_MESSAGE_BYTES: usize = 4096;
 impl Failure {
     /// A failure that may be retried.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        let mut message = message.into();
+        // PostgreSQL stores no U+0000 in a text.
+        let mut message = message.into().replace('\0', "\u{FFFD}");
         if message.len() > MAX_MESSAGE_BYTES {
             let mut end = MAX_MESSAGE_BYTES;
             while !message.is_char_boundary(end) {

@@ -100,7 +100,8 @@ impl AuditFilter {
             );
         }
         values.push(Value::Number(i64::from(limit)));
-        sql.push_str(&format!(" ORDER BY id DESC LIMIT ${}", values.len()));
+        sql += " ORDER BY id DESC LIMIT $";
+        sql += &values.len().to_string();
         values.into_iter().fold(tx.query_built(sql), |statement, value| match value {
             Value::Id(id) => statement.bind(id),
             Value::Text(text) => statement.bind(text),

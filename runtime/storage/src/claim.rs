@@ -266,6 +266,18 @@ pub(crate) async fn insert_leases(
     .map(drop)
 }
 
+/// Whether this attempt still holds its lease; the lease stays until the transaction ends.
+pub async fn holds(tx: &mut Tx, node: factotum_model::NodeId, run: &Claimed) -> Result<bool, StorageError> {
+    let row = tx
+        .query("SELECT run_id FROM leases WHERE run_id = $1 AND epoch = $2 AND node_id = $3 /*SHARE*/")
+        .bind(run.run_id.0)
+        .bind(run.epoch)
+        .bind(node.0)
+        .fetch_optional()
+        .await?;
+    Ok(row.is_some())
+}
+
 async fn read_runs(tx: &mut Tx, ids: &[RunId]) -> Result<Vec<Claimed>, StorageError> {
     let mut runs = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(crate::connection::BULK_ROWS) {

@@ -9,7 +9,7 @@ use crate::connection::Tx;
 use crate::error::StorageError;
 
 /// How long an answer is kept.
-pub const KEPT: Duration = Duration::from_secs(24 * 3600);
+pub const KEPT: Duration = Duration::from_hours(24);
 
 /// What is known of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]

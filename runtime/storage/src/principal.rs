@@ -3,6 +3,7 @@
 //! says.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use factotum_model::{
     AccountId, AccountKind, Digest, Grants, KeyId, OrgId, Principal, Timestamp, TriggerId, WorkflowId,
@@ -55,11 +56,11 @@ impl Live {
         id: AccountId,
         now: Timestamp,
     ) -> Result<Option<&LiveAccount>, StorageError> {
-        if !self.accounts.contains_key(&id) {
-            let found = live_account(tx, org, id, now).await?;
-            self.accounts.insert(id, found);
-        }
-        Ok(self.accounts[&id].as_ref())
+        let found = match self.accounts.entry(id) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(live_account(tx, org, id, now).await?),
+        };
+        Ok(found.as_ref())
     }
 
     /// The workflow, if it is there.
@@ -69,11 +70,11 @@ impl Live {
         org: OrgId,
         id: WorkflowId,
     ) -> Result<Option<&LiveWorkflow>, StorageError> {
-        if !self.workflows.contains_key(&id) {
-            let found = live_workflow(tx, org, id).await?;
-            self.workflows.insert(id, found);
-        }
-        Ok(self.workflows[&id].as_ref())
+        let found = match self.workflows.entry(id) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(live_workflow(tx, org, id).await?),
+        };
+        Ok(found.as_ref())
     }
 
     /// The trigger, if it is there and belongs to the workflow.
@@ -83,17 +84,19 @@ impl Live {
         workflow: WorkflowId,
         id: TriggerId,
     ) -> Result<Option<LiveTrigger>, StorageError> {
-        if !self.triggers.contains_key(&id) {
-            let row = tx
-                .query("SELECT paused_at FROM triggers WHERE id = $1 AND workflow_id = $2 AND deleted_at IS NULL")
-                .bind(id.0)
-                .bind(workflow.0)
-                .fetch_optional()
-                .await?;
-            let found = row.map(|row| row.get::<Option<i64>>(0)).transpose()?;
-            self.triggers.insert(id, found.map(|paused| LiveTrigger { paused: paused.is_some() }));
+        if let Some(found) = self.triggers.get(&id) {
+            return Ok(*found);
         }
-        Ok(self.triggers[&id])
+        let row = tx
+            .query("SELECT paused_at FROM triggers WHERE id = $1 AND workflow_id = $2 AND deleted_at IS NULL")
+            .bind(id.0)
+            .bind(workflow.0)
+            .fetch_optional()
+            .await?;
+        let found = row.map(|row| row.get::<Option<i64>>(0)).transpose()?;
+        let found = found.map(|paused| LiveTrigger { paused: paused.is_some() });
+        self.triggers.insert(id, found);
+        Ok(found)
     }
 }
 

@@ -7,7 +7,7 @@ use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
 use factotum_model::{AccountId, AccountKind, InitiatorKind, OrgId, Principal, RunId};
 use uuid::Uuid;
 
-use crate::connection::Tx;
+use crate::connection::{Row, Tx};
 use crate::error::StorageError;
 use crate::storage::Storage;
 
@@ -56,9 +56,38 @@ impl Storage {
             .bind(PER_TRANSACTION)
             .fetch_all()
             .await?;
+        self.requeue(tx, &rows, "its node stopped before the attempt ended").await?;
+        tx.query("DELETE FROM nodes WHERE id <> $1 AND heartbeat_at < $2 AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.node_id = nodes.id)")
+            .bind(self.node().0)
+            .bind(heard_before)
+            .execute()
+            .await?;
+        Ok(rows.len() as u64)
+    }
+
+    /// Gives back leases of this node that nothing works on; how many.
+    pub async fn release(&self, runs: &[RunId]) -> Result<u64, StorageError> {
+        let mut tx = self.write().await?;
+        let node = self.node();
+        let rows = tx
+            .insert_rows(
+                "DELETE FROM leases WHERE (run_id, node_id) IN (VALUES {rows}) \
+                 RETURNING run_id, org_id, workflow_id, account_id, node_id",
+                2,
+                runs,
+                |s, run| s.bind(run.0).bind(node.0),
+            )
+            .await?;
+        self.requeue(&mut tx, &rows, "nothing worked on it").await?;
+        tx.commit().await?;
+        Ok(rows.len() as u64)
+    }
+
+    /// Makes runs whose leases were just deleted due again.
+    async fn requeue(&self, tx: &mut Tx, rows: &[Row], reason: &str) -> Result<(), StorageError> {
         let now = self.clock().now();
         let mut entries = Vec::with_capacity(rows.len());
-        for row in &rows {
+        for row in rows {
             let (run, org, workflow, account): (RunId, OrgId, Uuid, AccountId) =
                 (row.id(0)?, row.id(1)?, row.get(2)?, row.id(3)?);
             tx.query("UPDATE runs SET state = 'queued', lost = lost + 1 WHERE id = $1")
@@ -84,16 +113,11 @@ impl Storage {
             let initiator = AuditInitiator::of(InitiatorKind::System);
             let mut entry = AuditEntry::new(org, now, "run.recover", AuditOutcome::Ok, principal, initiator);
             entry.run_id = Some(run);
-            entry.reason = Some("its node stopped before the attempt ended".to_owned());
+            entry.reason = Some(reason.to_owned());
             entry.targets = vec![Target::new("run", run)];
             entries.push(entry);
         }
         crate::audit_entries::append(tx, &entries).await?;
-        tx.query("DELETE FROM nodes WHERE id <> $1 AND heartbeat_at < $2 AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.node_id = nodes.id)")
-            .bind(self.node().0)
-            .bind(heard_before)
-            .execute()
-            .await?;
-        Ok(rows.len() as u64)
+        Ok(())
     }
 }

@@ -101,7 +101,7 @@ pub async fn list(
     let mut n = 2;
     let mut and = |column: &str| {
         n += 1;
-        sql.push_str(&format!(" AND {column} = ${n}"));
+        sql = format!("{sql} AND {column} = ${n}");
     };
     if filter.workflow.is_some() {
         and("w.name");
@@ -115,7 +115,7 @@ pub async fn list(
     if filter.account.is_some() {
         and("r.account_id");
     }
-    sql.push_str(&format!(" ORDER BY r.id DESC LIMIT ${}", n + 1));
+    sql = format!("{sql} ORDER BY r.id DESC LIMIT ${}", n + 1);
     let mut statement = tx.query_built(sql).bind(org.0).bind(before.map_or(uuid::Uuid::max(), |r| r.0));
     if let Some(workflow) = &filter.workflow {
         statement = statement.bind(workflow.clone());
