@@ -101,6 +101,14 @@ impl Server {
         Ok(server)
     }
 
+    /// Starts on a kept data folder that is bootstrapped already, with the key that was made then.
+    pub fn reopen(settings: Settings, key: &str) -> anyhow::Result<Self> {
+        let mut server = Self::prepare(settings, None)?;
+        server.api = Api::at(server.base(), Some(key));
+        server.resume()?;
+        Ok(server)
+    }
+
     /// Another node on the same database, with a data folder of its own. Only PostgreSQL has several nodes.
     pub fn another_node(&self) -> anyhow::Result<Self> {
         ensure!(self.settings.database.is_some(), "SQLite has one node only");

@@ -1,8 +1,11 @@
 //! The development commands: `cargo xtask run|test|guests|bench|soak|tidy|postgres`. Parses and dispatches, nothing else.
 
+mod bench;
 mod command;
 mod guests;
 mod postgres;
+mod run;
+mod soak;
 mod test;
 mod tidy;
 
@@ -22,12 +25,21 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Start the program with the examples deployed, fire them, and show what happened
+    Run(run::Options),
     /// Check and test everything, as CI does
     Test(test::Options),
     /// Check the rules of the source tree: imports, file lengths, names, migrations
     Tidy,
     /// Build the WebAssembly guests of examples/ and tests/guests/ into target/guests/
     Guests(guests::Options),
+    /// Measure throughput and latency of a release build, beside the machine's own figures
+    Bench(bench::Options),
+    /// Run the long form of end-to-end tests
+    Soak(soak::Options),
+    /// Send requests to a server and print figures: the load generator of `bench`
+    #[command(hide = true)]
+    Load(bench::load::Options),
     /// Start a temporary PostgreSQL, print its URL, and keep it until Ctrl-C
     Postgres(postgres::Options),
 }
@@ -45,6 +57,10 @@ fn main() -> ExitCode {
 fn dispatch(command: Command) -> anyhow::Result<()> {
     let interrupt = Interrupt::listen()?;
     match command {
+        Command::Run(options) => run::run(&options, &interrupt),
+        Command::Bench(options) => bench::run(&options, &interrupt),
+        Command::Soak(options) => soak::run(&options, &interrupt),
+        Command::Load(options) => bench::load::run(&options),
         Command::Test(options) => test::run(&options, &interrupt),
         Command::Tidy => tidy::run(),
         Command::Guests(options) => guests::build(&options).map(drop),

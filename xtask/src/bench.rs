@@ -1,0 +1,72 @@
+//! `cargo xtask bench`: throughput and latency of the real server in release form, beside the machine's own figures from the same
+//! run. What must hold: syncing is on, a sender is answered after the commit, each run has a fresh instance, the audit trail
+//! is on; the load comes from a process of its own on the same cores.
+
+pub mod load;
+mod machine;
+mod report;
+mod server;
+mod wasmtime;
+
+use std::path::PathBuf;
+
+use factotum_tests::{Postgres, Settings};
+
+use self::report::Report;
+use crate::command::{Interrupt, cargo, say, step, target};
+use crate::{guests, postgres};
+
+/// What to measure.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Seconds for each figure
+    #[arg(long, default_value_t = 8)]
+    seconds: u64,
+    /// Measure on PostgreSQL too
+    #[arg(long)]
+    postgres: bool,
+}
+
+/// Measures, prints a table and writes `bench.json` into the target folder.
+pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let programs = step("release build", || build(interrupt))?;
+    step("guests", || guests::build(&guests::Options { quiet: true, ..guests::Options::default() }))?;
+    let mut report = Report::default();
+    step("machine", || machine::measure(&mut report))?;
+    interrupt.check()?;
+    step("SQLite", || {
+        let settings = Settings { program: Some(programs.server.clone()), ..Settings::default() };
+        server::measure(&programs, settings, "sqlite", options.seconds, &mut report, interrupt)
+    })?;
+    if options.postgres {
+        step("PostgreSQL", || {
+            let own: Postgres = postgres::start(true, interrupt)?;
+            let settings = Settings {
+                program: Some(programs.server.clone()),
+                database: Some(own.create_database("bench")?),
+                ..Settings::default()
+            };
+            server::measure(&programs, settings, "postgres", options.seconds, &mut report, interrupt)
+        })?;
+    }
+    step("wasmtime serve", || wasmtime::measure(&programs, options.seconds, &mut report))?;
+    say(&report.table());
+    let file = target().join("bench.json");
+    std::fs::write(&file, report.json())?;
+    say(&format!("Written to {}", file.display()));
+    Ok(())
+}
+
+/// What was built.
+pub struct Programs {
+    /// `factotum`.
+    pub server: PathBuf,
+    /// This program, optimized, as the load generator.
+    pub generator: PathBuf,
+}
+
+fn build(interrupt: &Interrupt) -> anyhow::Result<Programs> {
+    interrupt.run(cargo().args(["build", "--release", "--bin", "factotum", "--bin", "xtask"]))?;
+    let folder = target().join("release");
+    Ok(Programs { server: folder.join("factotum"), generator: folder.join("xtask") })
+}

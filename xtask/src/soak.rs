@@ -1,0 +1,31 @@
+//! `cargo xtask soak NAME`: the long form of an end-to-end test, such as ten `kill -9` or 10 000 webhooks.
+
+use factotum_tests::backend::SERVER_VARIABLE;
+
+use crate::command::{Interrupt, cargo, step};
+use crate::{guests, postgres, test};
+
+/// What to soak.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Part of the tests' names: crash, webhooks, two_nodes
+    name: String,
+}
+
+/// Runs them, one after the other.
+pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
+    step("guests", || guests::build(&guests::Options { quiet: true, ..guests::Options::default() }))?;
+    let program = step("program", || test::build_program(interrupt))?;
+    // These tests are about power cuts: sync to disk, as in production.
+    let server = step("PostgreSQL", || postgres::start(true, interrupt))?;
+    step("soak", || {
+        let mut tests = cargo();
+        tests
+            .args(["test", "--package", "factotum-tests", "--test", "e2e", "--", "--test-threads", "1"])
+            .arg(&options.name)
+            .env(SERVER_VARIABLE, server.url())
+            .env("FACTOTUM_BIN", &program)
+            .env("FACTOTUM_SOAK", "1");
+        interrupt.run(&mut tests)
+    })
+}
