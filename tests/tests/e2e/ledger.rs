@@ -70,7 +70,7 @@ pub fn check_audit(api: &Api, trigger: &str, runs: &BTreeMap<String, Value>) {
     let (mut accepts, mut ends) = (BTreeMap::<String, u32>::new(), BTreeMap::<String, u32>::new());
     let mut entries = api.audit(&format!("trigger={trigger}&action=event.accept"));
     let accepted = entries.len();
-    entries.extend(api.audit("action=run.succeeded"));
+    entries.extend(api.audit("action=run.succeed"));
     for (at, entry) in entries.iter().enumerate() {
         assert_eq!(entry["actor"]["kind"], "base", "{entry}");
         assert_eq!(entry["actor"]["name"], "Service Account", "{entry}");

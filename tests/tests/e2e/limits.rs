@@ -53,7 +53,7 @@ on_both_backends! {
             assert!(took < limit, "{guest} with {payload} took {took:?}");
             let id = run["id"].as_str().unwrap();
             let entries = api.audit(&format!("run={id}"));
-            assert!(entries.iter().any(|e| e["action"] == "run.failed"), "{guest}: {entries:?}");
+            assert!(entries.iter().any(|e| e["action"] == "run.fail"), "{guest}: {entries:?}");
         }
     }
 
