@@ -4,7 +4,11 @@
 //! `cargo bench -p factotum-dispatch --bench pipeline [-- sqlite|postgres] [runs] [clients]`; PostgreSQL needs
 //! `FACTOTUM_TEST_POSTGRES`, the guest `cargo xtask guests hello`.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench ends at the first fault and prints its figures")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench ends at the first fault and prints its figures"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,12 +27,15 @@ use factotum_storage::{MasterKey, Storage, organizations, plugins, workflows};
 #[tokio::main]
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
-    let number = |at: usize, default: usize| arguments.get(at).and_then(|a| a.parse().ok()).unwrap_or(default);
+    let number =
+        |at: usize, default: usize| arguments.get(at).and_then(|a| a.parse().ok()).unwrap_or(default);
     let backend = arguments.first().map_or("sqlite", String::as_str);
     let (runs, clients) = (number(1, 20_000), number(2, 64));
     let folder = tempfile::tempdir().unwrap();
     let url = match backend {
-        "postgres" => std::env::var("FACTOTUM_TEST_POSTGRES").expect("set FACTOTUM_TEST_POSTGRES to a scratch database"),
+        "postgres" => {
+            std::env::var("FACTOTUM_TEST_POSTGRES").expect("set FACTOTUM_TEST_POSTGRES to a scratch database")
+        }
         _ => format!("sqlite:{}", folder.path().join("factotum.db").display()),
     };
     let storage = Storage::open(factotum_storage::Options {
@@ -44,10 +51,16 @@ async fn main() {
     let host = Host::new(HostConfig::new(folder.path().join("cache"))).unwrap();
     let (org, workflow, base) = set_up(&storage, &host).await;
     let dispatcher = Dispatcher::start(storage.clone(), host, Options::default()).await.unwrap();
-    for (what, clients, runs) in [("warm-up", clients, 500), ("1 client", 1, runs / 20), ("full", clients, runs)] {
+    for (what, clients, runs) in
+        [("warm-up", clients, 500), ("1 client", 1, runs / 20), ("full", clients, runs)]
+    {
         let (rate, latencies) = load(&storage, org, workflow, base, runs, clients).await;
         let at = |q: f64| latencies[((latencies.len() - 1) as f64 * q) as usize];
-        println!("{backend} {what}: {runs} runs, {clients} clients: {rate:.0}/s, p50 {:?}, p99 {:?}", at(0.5), at(0.99));
+        println!(
+            "{backend} {what}: {runs} runs, {clients} clients: {rate:.0}/s, p50 {:?}, p99 {:?}",
+            at(0.5),
+            at(0.99)
+        );
     }
     println!("{:?}", dispatcher.metrics());
     dispatcher.shut_down().await;

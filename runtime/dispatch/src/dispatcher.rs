@@ -29,6 +29,9 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How long it waits after the database failed it.
 const AFTER_FAILURE: Duration = Duration::from_millis(200);
 
+/// How long a drain waits for the database to take back what did not end in time.
+const GIVING_BACK: Duration = Duration::from_secs(10);
+
 /// How the dispatcher is set up.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -126,7 +129,11 @@ impl Dispatcher {
         if tokio::time::timeout(self.drain, self.inner.attempts.wait()).await.is_err() {
             tracing::info!(runs = self.inner.running.len(), "giving back the runs that did not end in time");
             self.inner.running.stop_all(StopReason::LeaseLost);
-            self.inner.attempts.wait().await;
+            if tokio::time::timeout(GIVING_BACK, self.inner.attempts.wait()).await.is_err() {
+                tracing::warn!(
+                    "the database did not take the runs back; they are recovered when it is there again"
+                );
+            }
         }
         self.stop.cancel();
         self.loops.close();

@@ -7,8 +7,8 @@ use factotum_dispatch::{Dispatcher, Options};
 use factotum_host::{Host, HostConfig};
 use factotum_model::workflow::{Limits, RetryPolicy};
 use factotum_model::{
-    AccountId, Digest, EventInput, Grants, Initiator, InitiatorKind, OrgId, PluginId, RunId, RunState, SystemClock, Timestamp,
-    WorkflowId,
+    AccountId, Digest, EventInput, Grants, Initiator, InitiatorKind, OrgId, PluginId, RunId, RunState,
+    SystemClock, Timestamp, WorkflowId,
 };
 use factotum_storage::accept::{AcceptError, Accepted, EventSource, NewRun, Origin};
 use factotum_storage::api_keys::{ApiKey, NewApiKey};
@@ -54,8 +54,9 @@ impl World {
     }
 
     pub async fn postgres() -> Self {
-        let server = std::env::var("FACTOTUM_TEST_POSTGRES")
-            .expect("these tests need PostgreSQL: run them by `cargo xtask test`, or set FACTOTUM_TEST_POSTGRES");
+        let server = std::env::var("FACTOTUM_TEST_POSTGRES").expect(
+            "these tests need PostgreSQL: run them by `cargo xtask test`, or set FACTOTUM_TEST_POSTGRES",
+        );
         let name = format!("dispatch_{}", RunId::random().to_string().replace("run_", ""));
         let url = factotum_tests::postgres::create_database(&server, &name).unwrap();
         Self::of(url, tempfile::tempdir().unwrap()).await
@@ -75,7 +76,8 @@ impl World {
     }
 
     pub fn host(&self) -> Host {
-        Host::new(HostConfig { max_instances: 8, ..HostConfig::new(self.folder.path().join("cache")) }).unwrap()
+        Host::new(HostConfig { max_instances: 8, ..HostConfig::new(self.folder.path().join("cache")) })
+            .unwrap()
     }
 
     pub async fn dispatcher(&self, drain: Duration) -> Dispatcher {
@@ -181,7 +183,8 @@ impl World {
     pub async fn trail(&self, run: RunId) -> Vec<String> {
         let filter = factotum_storage::audit_entries::AuditFilter { run: Some(run), ..Default::default() };
         let mut tx = self.storage.read().await.unwrap();
-        let entries = factotum_storage::audit_entries::list(&mut tx, self.org, &filter, None, 100).await.unwrap();
+        let entries =
+            factotum_storage::audit_entries::list(&mut tx, self.org, &filter, None, 100).await.unwrap();
         entries.into_iter().rev().map(|e| e.action).collect()
     }
 }

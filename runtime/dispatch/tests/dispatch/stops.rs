@@ -46,10 +46,15 @@ async fn a_revoked_key_stops_its_runs(world: World) {
     world.until(ids[0], RunState::Running).await;
     let mut tx = world.storage.write().await.unwrap();
     assert!(api_keys::revoke(&mut tx, world.org, key.id, now()).await.unwrap());
-    let actor = Principal { id: key.account_id, kind: factotum_model::AccountKind::ApiKey, name: key.nickname.clone() };
+    let actor = Principal {
+        id: key.account_id,
+        kind: factotum_model::AccountKind::ApiKey,
+        name: key.nickname.clone(),
+    };
     let entry = |run| {
         let initiator = AuditInitiator::of(InitiatorKind::Api);
-        let mut entry = AuditEntry::new(world.org, now(), "run.cancel", AuditOutcome::Ok, actor.clone(), initiator);
+        let mut entry =
+            AuditEntry::new(world.org, now(), "run.cancel", AuditOutcome::Ok, actor.clone(), initiator);
         entry.run_id = Some(run);
         entry
     };
