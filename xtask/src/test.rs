@@ -31,7 +31,7 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
         step("licences and sources", || deny(interrupt))?;
     }
     step("guests", || guests::build(&guests::Options::default()))?;
-    let program = step("program", || build_program(interrupt))?;
+    let program = step("build", || build_tests(interrupt))?;
     if !options.quick {
         // Before the tests proper, so that the line the runner closes with is the last.
         step("doc tests", || interrupt.run(cargo().args(["test", "--quiet", "--doc"])))?;
@@ -55,9 +55,15 @@ fn runner(arguments: &[String]) -> Command {
     command
 }
 
-/// Builds `factotum` as the tests will find it.
+/// Builds the tests and the program in one go: with the tests' own dependencies in it, so that cargo picks one set of features for
+/// both and builds every crate once.
+fn build_tests(interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
+    interrupt.run(cargo().args(["build", "--quiet", "--bins", "--tests"]))?;
+    Ok(target().join("debug").join("factotum"))
+}
+
+/// Builds `factotum` alone.
 pub fn build_program(interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
-    // Without `--package`, so that cargo picks the same features as for the tests and builds dependencies once.
     interrupt.run(cargo().args(["build", "--quiet", "--bin", "factotum"]))?;
     Ok(target().join("debug").join("factotum"))
 }
