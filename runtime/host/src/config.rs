@@ -22,6 +22,8 @@ pub struct HostConfig {
     pub connect_timeout: Duration,
     /// Where guests may connect to beside the public internet.
     pub egress: EgressPolicy,
+    /// Certificate authorities for outbound TLS beside the public ones, as DER: an organization's own.
+    pub egress_roots: Vec<Vec<u8>>,
 }
 
 impl HostConfig {
@@ -35,6 +37,7 @@ impl HostConfig {
             compile_timeout: Duration::from_mins(2),
             connect_timeout: Duration::from_secs(10),
             egress: EgressPolicy::default(),
+            egress_roots: Vec::new(),
         }
     }
 }

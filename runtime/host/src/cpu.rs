@@ -3,7 +3,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
@@ -45,24 +44,24 @@ impl CpuTime {
 }
 
 /// A future whose polls are timed.
-pub(crate) struct Timed<F> {
-    inner: Pin<Box<F>>,
-    cpu: Arc<crate::meter::Meter>,
+pub(crate) struct Timed<'a, F> {
+    inner: Pin<&'a mut F>,
+    cpu: &'a CpuTime,
 }
 
-impl<F: Future> Timed<F> {
-    pub(crate) fn new(inner: F, cpu: Arc<crate::meter::Meter>) -> Self {
-        Self { inner: Box::pin(inner), cpu }
+impl<'a, F: Future> Timed<'a, F> {
+    pub(crate) fn new(inner: Pin<&'a mut F>, cpu: &'a CpuTime) -> Self {
+        Self { inner, cpu }
     }
 }
 
-impl<F: Future> Future for Timed<F> {
+impl<F: Future> Future for Timed<'_, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.cpu.cpu.begin();
+        self.cpu.begin();
         let polled = self.inner.as_mut().poll(cx);
-        self.cpu.cpu.end();
+        self.cpu.end();
         polled
     }
 }

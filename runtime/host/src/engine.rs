@@ -17,6 +17,8 @@ const MEMORIES_PER_COMPONENT: u32 = 4;
 const TABLES_PER_COMPONENT: u32 = 16;
 /// Elements of one table; language runtimes need tens of thousands.
 const TABLE_ELEMENTS: usize = 100_000;
+/// Tables up to this size are cleared after use rather than given back to the system and faulted in again, in bytes.
+const TABLE_KEPT_BYTES: usize = 32 << 10;
 /// How deep a guest may call, in bytes of its native stack.
 const GUEST_STACK_BYTES: usize = 1 << 20;
 /// The native stack of one guest and the host functions that it calls, in bytes.
@@ -72,7 +74,10 @@ fn pool(max_instances: u32) -> PoolingAllocationConfig {
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_memories_per_component(MEMORIES_PER_COMPONENT)
         .max_tables_per_component(TABLES_PER_COMPONENT)
+        .max_memories_per_module(MEMORIES_PER_COMPONENT)
+        .max_tables_per_module(TABLES_PER_COMPONENT)
         .table_elements(TABLE_ELEMENTS)
+        .table_keep_resident(TABLE_KEPT_BYTES)
         .max_unused_warm_slots(WARM_SLOTS);
     pool
 }

@@ -14,7 +14,13 @@ const LAST_LINE_BYTES: usize = 500;
 
 /// A command ended with a code other than 0, or a workflow ended its process instead of answering.
 pub(crate) fn exited(code: i32, meter: &Meter) -> Failure {
-    Failure::new(ErrorCode::Failed, format!("the guest exited with code {code}{}", last_words(meter)))
+    let code = if code == 1 {
+        // Also what WASI 0.2 makes of every other code, unless the guest imports the newer `exit-with-code`.
+        "a failure".to_owned()
+    } else {
+        format!("code {code}")
+    };
+    Failure::new(ErrorCode::Failed, format!("the guest exited with {code}{}", last_words(meter)))
 }
 
 /// A workflow said that it failed.

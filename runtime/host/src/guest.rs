@@ -7,6 +7,7 @@ use std::sync::Arc;
 use factotum_model::run::RunContext;
 use factotum_model::{Action, Authority, Denied, authorize};
 use serde_json::Value;
+use tokio_util::task::TaskTracker;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -34,6 +35,8 @@ pub(crate) struct Gate {
     pub(crate) meter: Arc<Meter>,
     pub(crate) authority: Arc<Authority>,
     pub(crate) ports: Arc<dyn Ports>,
+    /// Denials being recorded: they are not dropped with the guest's call.
+    pub(crate) denials: TaskTracker,
 }
 
 impl Gate {
@@ -48,8 +51,25 @@ impl Gate {
         match authorize(&self.authority, action, name) {
             Ok(()) => Ok(()),
             Err(denied) => {
-                self.ports.denied(action, name, &denied.to_string()).await;
+                self.record(action, name, denied.to_string()).await;
                 Err(denied)
+            }
+        }
+    }
+
+    /// Records a denial, also if the guest is stopped or gives up its call meanwhile.
+    pub(crate) fn record(
+        &self,
+        action: Action,
+        name: Option<&str>,
+        reason: String,
+    ) -> impl Future<Output = ()> + use<> {
+        let (ports, name) = (Arc::clone(&self.ports), name.map(str::to_owned));
+        let recorded =
+            self.denials.spawn(async move { ports.denied(action, name.as_deref(), &reason).await });
+        async move {
+            if let Err(error) = recorded.await {
+                tracing::error!(%error, "a denial could not be recorded");
             }
         }
     }
@@ -96,7 +116,12 @@ impl Memory {
 }
 
 impl ResourceLimiter for Memory {
-    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         Ok(self.grow(current, desired, maximum, 1))
     }
 
@@ -105,7 +130,12 @@ impl ResourceLimiter for Memory {
         Ok(())
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         Ok(self.grow(current, desired, maximum, size_of::<usize>() as u64))
     }
 

@@ -35,7 +35,7 @@ impl Host {
         let inner = Inner {
             ticker: Ticker::start(&engine)?,
             registry: Registry::open(&engine, &config)?,
-            egress: Arc::new(Egress::new(config.egress, config.connect_timeout)?),
+            egress: Arc::new(Egress::new(config.egress, config.egress_roots, config.connect_timeout)?),
             slots: Slots::new(config.max_instances),
             engine,
         };
@@ -64,7 +64,8 @@ impl Host {
     /// Runs one attempt in a fresh instance. Always gives a report. Dropping the future stops the guest.
     pub async fn invoke(&self, prepared: &Prepared, slot: Slot, invocation: Invocation) -> Report {
         let _ticking = self.inner.ticker.ticking();
-        let report = crate::invoke::invoke(&self.inner.engine, &self.inner.egress, prepared, invocation).await;
+        let report =
+            crate::invoke::invoke(&self.inner.engine, &self.inner.egress, prepared, invocation).await;
         // Only now is the instance gone and its place in the pool free.
         drop(slot);
         report

@@ -2,11 +2,13 @@
 //! that waits is woken by the timer, one that computes is looked at every epoch, on its own thread.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use factotum_model::run::RunContext;
 use factotum_model::{ErrorCode, Event, EventInput, Failure};
 use serde_json::Value;
+use tokio_util::task::TaskTracker;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::WasiCtx;
@@ -19,9 +21,21 @@ use crate::cpu::Timed;
 use crate::egress::connect::Egress;
 use crate::failure;
 use crate::guest::{Gate, Guest, Memory};
+use crate::interrupt::StopReason;
 use crate::invocation::{Invocation, Output, Report};
-use crate::meter::Meter;
+use crate::meter::{Ended, Meter};
 use crate::stdio::{Sink, Stdin};
+
+/// How many host resources a guest may hold at a time: streams, timers, HTTP headers.
+const MAX_RESOURCES: usize = 4_096;
+/// The headers of one HTTP message, in bytes.
+const MAX_HEADER_BYTES: usize = 64 << 10;
+/// What one call may hand over to the host, or back to it, in bytes; enough for the largest output.
+const MAX_TRANSFER_BYTES: usize = 32 << 20;
+/// The most random bytes of one call.
+const MAX_RANDOM_BYTES: u64 = 4 << 20;
+/// How long an attempt's end waits for its denials to be recorded.
+const DENIALS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Runs an attempt.
 pub(crate) async fn invoke(
@@ -35,44 +49,60 @@ pub(crate) async fn invoke(
         meter: Arc::clone(&meter),
         authority: Arc::new(invocation.authority),
         ports: invocation.ports,
+        denials: TaskTracker::new(),
     };
-    let outbound = Outbound::new(gate.clone(), Arc::clone(egress));
+    let denials = gate.denials.clone();
     let written = Arc::new(Mutex::new(Vec::new()));
-    let mut guest = Guest {
-        wasi: WasiCtx::builder().build(),
-        table: ResourceTable::new(),
-        http: WasiHttpCtx::new(),
-        outbound,
-        memory: Memory::new(Arc::clone(&meter)),
-        run: invocation.run,
-        config: invocation.config,
-        gate,
+    let result = if let Some(reason) = stopped(&gate) {
+        Err(meter.end(reason.failure()).into())
+    } else {
+        let guest = Guest {
+            wasi: wasi(&prepared.entry, &invocation.run, &invocation.event, &meter, &written),
+            table: resources(),
+            http: headers(),
+            outbound: Outbound::new(gate.clone(), Arc::clone(egress)),
+            memory: Memory::new(Arc::clone(&meter)),
+            run: invocation.run,
+            config: invocation.config,
+            gate,
+        };
+        let mut store = store(engine, guest);
+        let called = bounded(&meter, call(&prepared.entry, &mut store, &invocation.event)).await;
+        // Requests still under way end here.
+        drop(store);
+        called
     };
-    guest.wasi = streams(&prepared.entry, &guest.run, &invocation.event, &meter, &written);
-    let mut store = store(engine, guest);
-
-    let result = {
-        let call = Timed::new(call(&prepared.entry, &mut store, &invocation.event), Arc::clone(&meter));
-        tokio::select! {
-            biased;
-            called = call => called,
-            () = meter.ended() => Err(crate::meter::Ended.into()),
-            reason = meter.interrupt.stopped() => Err(meter.end(reason.failure()).into()),
-            () = tokio::time::sleep_until(meter.deadline().into()) => {
-                Err(meter.end(meter.deadline_failure()).into())
-            }
-        }
-    };
-    let denials = store.data().outbound.denials();
-    // Requests still under way end here, with the store.
-    drop(store);
-    if let Some(denials) = denials {
-        denials.close();
-        denials.wait().await;
+    denials.close();
+    if tokio::time::timeout(DENIALS_TIMEOUT, denials.wait()).await.is_err() {
+        tracing::error!(
+            "the audit trail did not take a denial within {DENIALS_TIMEOUT:?}; it goes on trying"
+        );
     }
     let written = std::mem::take(&mut *written.lock().unwrap_or_else(PoisonError::into_inner));
     let result = finish(&meter, result, written);
     Report { result, logs: meter.take_log(), usage: meter.usage() }
+}
+
+/// Whether the run is over before it begins.
+fn stopped(gate: &Gate) -> Option<StopReason> {
+    gate.meter.interrupt.reason().or_else(|| gate.ports.alive().err())
+}
+
+/// The guest's call, until it ends, is ended from within, is stopped, or its time is up.
+async fn bounded<F>(meter: &Meter, call: F) -> wasmtime::Result<Called>
+where
+    F: Future<Output = wasmtime::Result<Called>>,
+{
+    let call = std::pin::pin!(call);
+    tokio::select! {
+        biased;
+        called = Timed::new(call, &meter.cpu) => called,
+        () = meter.ended() => Err(Ended.into()),
+        reason = meter.interrupt.stopped() => Err(meter.end(reason.failure()).into()),
+        () = tokio::time::sleep_until(meter.deadline().into()) => {
+            Err(meter.end(meter.deadline_failure()).into())
+        }
+    }
 }
 
 /// What a guest's function gave.
@@ -112,20 +142,21 @@ async fn call(entry: &Entry, store: &mut Store<Guest>, event: &Event) -> wasmtim
     }
 }
 
-/// The attempt's result: the first limit that was hit wins over whatever failure followed from it.
+/// The attempt's result: the first limit that was hit wins over whatever failure followed from it, and over a success
+/// too, unless it is a refused growth of memory that the guest could do without.
 fn finish(meter: &Meter, called: wasmtime::Result<Called>, written: Vec<u8>) -> Result<Output, Failure> {
-    let failed = |failure: Failure| Err(meter.first().cloned().unwrap_or(failure));
-    match called {
-        Ok(Called::Command) => match meter.first() {
-            // A refused growth of memory that the guest could do without.
-            None | Some(Failure { code: ErrorCode::MemoryLimit, .. }) => Ok(command_output(written)),
-            Some(first) => Err(first.clone()),
-        },
-        Ok(Called::Exited(code)) => failed(failure::exited(code, meter)),
-        Ok(Called::Workflow(Ok(outcome))) => workflow_output(meter, outcome).or_else(failed),
-        Ok(Called::Workflow(Err(said))) => failed(failure::said(said)),
-        Err(error) => failed(failure::trapped(&error, meter)),
+    let result = match called {
+        Ok(_) if meter.is_over() => Err(Ended.into()),
+        called => called,
+    };
+    match result {
+        Ok(Called::Command) => Ok(command_output(written)),
+        Ok(Called::Exited(code)) => Err(failure::exited(code, meter)),
+        Ok(Called::Workflow(Ok(outcome))) => workflow_output(meter, outcome),
+        Ok(Called::Workflow(Err(said))) => Err(failure::said(said)),
+        Err(error) => Err(failure::trapped(&error, meter)),
     }
+    .map_err(|failure| meter.first().cloned().unwrap_or(failure))
 }
 
 /// JSON if it parses, else a string.
@@ -152,7 +183,10 @@ fn workflow_output(meter: &Meter, outcome: types::Outcome) -> Result<Output, Fai
         types::Outcome::Json(json) => {
             bounded(&json)?;
             serde_json::from_str(&json).map(Output::Json).map_err(|error| {
-                Failure::new(ErrorCode::Failed, format!("the workflow's answer `json(…)` is not JSON: {error}"))
+                Failure::new(
+                    ErrorCode::Failed,
+                    format!("the workflow's answer `json(…)` is not JSON: {error}"),
+                )
             })
         }
     }
@@ -161,6 +195,7 @@ fn workflow_output(meter: &Meter, outcome: types::Outcome) -> Result<Output, Fai
 fn store(engine: &Engine, guest: Guest) -> Store<Guest> {
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.memory);
+    store.set_hostcall_fuel(MAX_TRANSFER_BYTES);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|store| {
         let gate = &store.data().gate;
@@ -172,7 +207,20 @@ fn store(engine: &Engine, guest: Guest) -> Store<Guest> {
     store
 }
 
-fn streams(
+fn resources() -> ResourceTable {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(MAX_RESOURCES);
+    table
+}
+
+fn headers() -> WasiHttpCtx {
+    let mut http = WasiHttpCtx::new();
+    http.set_field_size_limit(MAX_HEADER_BYTES);
+    http
+}
+
+/// Standard streams in memory; no environment, no arguments, no folders, no sockets.
+fn wasi(
     entry: &Entry,
     run: &RunContext,
     event: &Event,
@@ -181,6 +229,7 @@ fn streams(
 ) -> WasiCtx {
     let mut wasi = WasiCtx::builder();
     wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+    wasi.max_random_size(MAX_RANDOM_BYTES);
     wasi.stderr(Sink::Log(Arc::clone(meter)));
     match entry {
         Entry::Command(_) => {

@@ -16,6 +16,10 @@ use crate::invocation::{LogLevel, LogLine, Usage};
 
 /// What a log line counts beside its text, in bytes: so that a flood of empty lines ends too.
 const LINE_OVERHEAD_BYTES: u64 = 16;
+/// Beyond this an instant could overflow; no limit is meant to be so long, in milliseconds: ten years.
+const LONGEST_WALL_MS: u64 = 10 * 365 * 24 * 3_600_000;
+/// What a Rust guest's panic ends with, and what helps nobody here.
+const RUST_NOTE: &str = "note: run with `RUST_BACKTRACE";
 /// The longest line taken from standard error, in bytes; longer ones are split.
 const MAX_STDERR_LINE_BYTES: usize = 8 << 10;
 
@@ -59,7 +63,7 @@ impl Meter {
             interrupt,
             cpu: CpuTime::default(),
             began,
-            deadline: began + Duration::from_millis(limits.wall_ms),
+            deadline: began + Duration::from_millis(limits.wall_ms.min(LONGEST_WALL_MS)),
             first: OnceLock::new(),
             over: AtomicBool::new(false),
             wake: Notify::new(),
@@ -95,9 +99,17 @@ impl Meter {
         self.first.get()
     }
 
+    /// Whether the attempt was ended from here, whatever the guest made of it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Relaxed)
+    }
+
     pub(crate) fn deadline_failure(&self) -> Failure {
         let ms = self.limits.wall_ms;
-        Failure::new(ErrorCode::DeadlineExceeded, format!("the attempt took longer than {ms} ms (`limits.wall_ms`)"))
+        Failure::new(
+            ErrorCode::DeadlineExceeded,
+            format!("the attempt took longer than {ms} ms (`limits.wall_ms`)"),
+        )
     }
 
     /// The look at the clocks while the guest computes: on its own thread, at every epoch.
@@ -155,7 +167,9 @@ impl Meter {
         let max = self.limits.memory_bytes;
         let total = self.memory.load(Relaxed).saturating_add(bytes);
         if total > max {
-            let text = format!("memories and tables would have grown to {total} bytes, over {max} (`limits.memory_bytes`)");
+            let text = format!(
+                "memories and tables would have grown to {total} bytes, over {max} (`limits.memory_bytes`)"
+            );
             let _ = self.first.set(Failure::new(ErrorCode::MemoryLimit, text));
             return false;
         }
@@ -172,11 +186,19 @@ impl Meter {
 
     pub(crate) fn output_failure(&self) -> Failure {
         let max = self.limits.output_bytes;
-        Failure::new(ErrorCode::OutputLimit, format!("the output is longer than {max} bytes (`limits.output_bytes`)"))
+        Failure::new(
+            ErrorCode::OutputLimit,
+            format!("the output is longer than {max} bytes (`limits.output_bytes`)"),
+        )
     }
 
     /// Writes a log line, if it fits.
-    pub(crate) fn log(&self, level: LogLevel, message: String, fields: Vec<(String, String)>) -> Result<(), Ended> {
+    pub(crate) fn log(
+        &self,
+        level: LogLevel,
+        message: String,
+        fields: Vec<(String, String)>,
+    ) -> Result<(), Ended> {
         let at_ms = self.began.elapsed().as_millis() as u64;
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         self.push(&mut log, LogLine { at_ms, level, message, fields })
@@ -222,7 +244,8 @@ impl Meter {
         if !log.partial.is_empty() {
             let _ = self.flush_partial(&mut log, at_ms);
         }
-        log.lines.iter().rev().map(|line| &line.message).find(|text| !text.trim().is_empty()).cloned()
+        let telling = |text: &&String| !text.trim().is_empty() && !text.starts_with(RUST_NOTE);
+        log.lines.iter().rev().map(|line| &line.message).find(telling).cloned()
     }
 
     /// The log, at the attempt's end.

@@ -64,7 +64,11 @@ impl InputStream for Stdin {
 }
 
 impl AsyncRead for Stdin {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
         let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
         let size = buf.remaining().min(rest.len());
         buf.put_slice(&rest.split_to(size));

@@ -4,7 +4,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,7 +14,6 @@ use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
-use tokio_util::task::TaskTracker;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::egress::connect::{ConnectError, Destination, Egress};
@@ -31,18 +30,11 @@ type Answer = Result<(Response<WasiBody>, Io), Error>;
 pub(crate) struct Outbound {
     gate: Gate,
     egress: Arc<Egress>,
-    /// Denials being recorded: they outlive a guest that does not wait for its answer.
-    denials: OnceLock<TaskTracker>,
 }
 
 impl Outbound {
     pub(crate) fn new(gate: Gate, egress: Arc<Egress>) -> Self {
-        Self { gate, egress, denials: OnceLock::new() }
-    }
-
-    /// The denials still being recorded, to be awaited when the guest is over.
-    pub(crate) fn denials(&self) -> Option<TaskTracker> {
-        self.denials.get().cloned()
+        Self { gate, egress }
     }
 
     /// What refuses a request before anything else happens.
@@ -73,16 +65,13 @@ impl WasiHttpHooks for Outbound {
         options: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Answer> + Send> {
-        let denials = self.denials.get_or_init(TaskTracker::new).clone();
         let gate = self.gate.clone();
         match self.refusal(&request) {
             Err(Refusal::Plain(error)) => Box::new(std::future::ready(Err(error))),
             Err(Refusal::Denied { name, reason }) => {
-                let recorded = denials.spawn(async move {
-                    gate.ports.denied(Action::HTTP_REQUEST, Some(&name), &reason).await;
-                });
+                let recorded = gate.record(Action::HTTP_REQUEST, Some(&name), reason);
                 Box::new(async move {
-                    let _ = recorded.await;
+                    recorded.await;
                     Err(Error::HttpRequestDenied)
                 })
             }
@@ -95,10 +84,7 @@ impl WasiHttpHooks for Outbound {
                         Err(ConnectError::Failed(error)) => return Err(error),
                         Err(ConnectError::Prohibited(reason)) => {
                             let name = to.grant_name();
-                            let recorded = denials.spawn(async move {
-                                gate.ports.denied(Action::HTTP_REQUEST, Some(&name), &reason).await;
-                            });
-                            let _ = recorded.await;
+                            gate.record(Action::HTTP_REQUEST, Some(&name), reason).await;
                             return Err(Error::DestinationIpProhibited);
                         }
                     };
@@ -110,7 +96,12 @@ impl WasiHttpHooks for Outbound {
 }
 
 /// One request and its response on a fresh HTTP/1.1 connection.
-async fn exchange<S>(stream: S, mut request: Request<WasiBody>, options: Option<RequestOptions>, meter: Arc<Meter>) -> Answer
+async fn exchange<S>(
+    stream: S,
+    mut request: Request<WasiBody>,
+    options: Option<RequestOptions>,
+    meter: Arc<Meter>,
+) -> Answer
 where
     S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
@@ -158,7 +149,8 @@ where
 }
 
 fn head_bytes(headers: &http::HeaderMap, start: usize) -> u64 {
-    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() as u64 + start as u64
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() as u64
+        + start as u64
 }
 
 fn over() -> Error {

@@ -72,10 +72,8 @@ mod tests {
 
     #[test]
     fn adapting_is_deterministic() {
-        let module = wat::parse_str(
-            r#"(module (memory (export "memory") 1) (func (export "_start")))"#,
-        )
-        .unwrap();
+        let module =
+            wat::parse_str(r#"(module (memory (export "memory") 1) (func (export "_start")))"#).unwrap();
         let once = component(&module).unwrap().into_owned();
         assert_eq!(once, component(&module).unwrap().into_owned());
         assert!(once[4..8] == COMPONENT);
@@ -83,7 +81,8 @@ mod tests {
 
     #[test]
     fn a_module_that_is_no_program_is_refused() {
-        let module = wat::parse_str(r#"(module (import "env" "f" (func)) (func (export "_start")))"#).unwrap();
+        let module =
+            wat::parse_str(r#"(module (import "env" "f" (func)) (func (export "_start")))"#).unwrap();
         let error = component(&module).unwrap_err();
         assert!(error.to_string().contains("env"), "{error}");
     }

@@ -54,7 +54,10 @@ impl Cache {
             tracing::warn!(%digest, %reason, "a compiled component in the cache is not used; compiling it anew");
             return None;
         }
-        #[expect(unsafe_code, reason = "wasmtime cannot tell whether native code is harmless; the MAC tells that it is ours")]
+        #[expect(
+            unsafe_code,
+            reason = "wasmtime cannot tell whether native code is harmless; the MAC tells that it is ours"
+        )]
         // SAFETY: the file is the unchanged output of `Component::serialize` of this engine's flavour, as the MAC with a
         // key that only we can read shows, in a folder that only we can write.
         let loaded = unsafe { Component::deserialize_file(engine, &path) };
@@ -65,10 +68,8 @@ impl Cache {
 
     /// Keeps a compiled component. A failure costs only the next start, so it is logged and no more.
     pub(super) fn store(&self, digest: Digest, component: &Component) {
-        let stored = component
-            .serialize()
-            .map_err(io::Error::other)
-            .and_then(|code| self.write(digest, &code));
+        let stored =
+            component.serialize().map_err(io::Error::other).and_then(|code| self.write(digest, &code));
         if let Err(error) = stored {
             tracing::warn!(%digest, %error, "a compiled component could not be cached");
         }
@@ -155,7 +156,10 @@ fn check_folder(dir: &Path) -> Result<(), String> {
     // The owner of our own entry in /proc is whom we run as.
     let us = fs::metadata("/proc/self").map_err(|e| format!("/proc is needed: {e}"))?.uid();
     if found.uid() != us {
-        return Err(format!("it belongs to the user {}, and this program runs as {us}; remove it", found.uid()));
+        return Err(format!(
+            "it belongs to the user {}, and this program runs as {us}; remove it",
+            found.uid()
+        ));
     }
     match found.mode() & 0o777 {
         mode if mode & 0o022 != 0 => {

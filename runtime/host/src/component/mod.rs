@@ -6,6 +6,6 @@ mod cache;
 mod prepared;
 mod registry;
 
-pub use prepared::{Inspected, Prepared, World};
 pub(crate) use prepared::Entry;
+pub use prepared::{Inspected, Prepared, World};
 pub(crate) use registry::Registry;

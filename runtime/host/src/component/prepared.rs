@@ -100,11 +100,15 @@ impl Prepared {
             let exports: Vec<String> = shape.exports(engine).map(|(name, _)| format!("`{name}`")).collect();
             return Err(UploadError::UnknownWorld { exports: in_words(&exports) });
         };
-        let linked =
-            linker.instantiate_pre(component).map_err(|error| unknown_import(&imports, &format!("{error:#}")))?;
+        let linked = linker
+            .instantiate_pre(component)
+            .map_err(|error| unknown_import(&imports, &format!("{error:#}")))?;
         // The entry point has the right name by now; what can still be wrong is its type or version.
         let mistyped = |error: wasmtime::Error| UploadError::UnknownWorld {
-            exports: format!("the entry point of `{}`, but of another version or type ({error:#})", world.as_str()),
+            exports: format!(
+                "the entry point of `{}`, but of another version or type ({error:#})",
+                world.as_str()
+            ),
         };
         let entry = match world {
             World::Workflow => Entry::Workflow(WorkflowPre::new(linked).map_err(mistyped)?),

@@ -64,15 +64,25 @@ impl Destination {
 
     /// The name that grants are asked for: the host, with its port unless that is the scheme's default.
     pub(crate) fn grant_name(&self) -> String {
-        let host =
-            if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         if self.port == Self::default_port(self.tls) { host } else { format!("{host}:{}", self.port) }
     }
 }
 
 impl Egress {
-    pub(crate) fn new(policy: EgressPolicy, connect_timeout: Duration) -> Result<Self, HostError> {
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    pub(crate) fn new(
+        policy: EgressPolicy,
+        own_roots: Vec<Vec<u8>>,
+        connect_timeout: Duration,
+    ) -> Result<Self, HostError> {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        for root in own_roots {
+            roots.add(root.into()).map_err(|error| {
+                HostError::Engine(format!(
+                    "a certificate authority for outbound requests cannot be read: {error}"
+                ))
+            })?;
+        }
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| HostError::Engine(format!("TLS for outbound requests: {error}")))?
@@ -178,8 +188,9 @@ mod tests {
 
     #[tokio::test]
     async fn names_and_odd_spellings_are_judged_by_what_they_resolve_to() {
-        let egress = Egress::new(EgressPolicy::default(), Duration::from_secs(5)).unwrap();
-        for uri in ["http://localhost:1/", "http://127.1:1/", "http://2130706433:1/", "http://0x7f000001:1/"] {
+        let egress = Egress::new(EgressPolicy::default(), Vec::new(), Duration::from_secs(5)).unwrap();
+        for uri in ["http://localhost:1/", "http://127.1:1/", "http://2130706433:1/", "http://0x7f000001:1/"]
+        {
             let to = Destination::of(&uri.parse().unwrap()).unwrap();
             match egress.connect(&to, None).await {
                 Err(ConnectError::Prohibited(text)) => assert!(text.contains("loopback"), "{uri}: {text}"),

@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex};
 use factotum_host::{EgressPolicy, Report};
 use factotum_model::ErrorCode;
 use serde_json::{Value, json};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::support::{Attempt, Fixture};
 
@@ -50,8 +53,11 @@ impl Server {
     }
 }
 
-/// Head and body are there: by length, or by the last chunk.
+/// Head and body are there: by length, or by the last chunk; or it is no HTTP at all.
 fn complete(request: &[u8]) -> bool {
+    if request.first().is_some_and(|b| !b.is_ascii_alphabetic()) {
+        return true;
+    }
     let text = String::from_utf8_lossy(request);
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
     let head = head.to_lowercase();
@@ -79,7 +85,8 @@ async fn an_allowed_server_is_reached_with_a_host_header() {
     let server = Server::start(ok("pong"));
     let fixture = allowing(&["127.0.0.1"]);
     let attempt = Attempt::granted(&["http:request"]);
-    let ask = json!({"url": server.url("/ping?x=1"), "method": "POST", "headers": {"x-id": "7"}, "body": "hello"});
+    let ask =
+        json!({"url": server.url("/ping?x=1"), "method": "POST", "headers": {"x-id": "7"}, "body": "hello"});
     let report = call(&fixture, ask, attempt.clone()).await;
     assert_eq!(report.result.unwrap().into_value(), json!({"status": 200, "body": "pong"}));
     let seen = server.seen().remove(0);
@@ -171,6 +178,52 @@ async fn a_server_that_says_nothing_ends_with_the_guests_timeout_or_the_deadline
     attempt.limits.wall_ms = 300;
     let report = call(&fixture, json!({"url": url}), attempt).await;
     assert_eq!(report.result.unwrap_err().code, ErrorCode::DeadlineExceeded);
+}
+
+/// Answers one request over TLS with this certificate, on a thread of its own.
+fn serve_tls(identity: rcgen::CertifiedKey<rcgen::KeyPair>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let key = PrivateKeyDer::try_from(identity.signing_key.serialize_der()).expect("a key");
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .and_then(|c| c.with_no_client_auth().with_single_cert(vec![identity.cert.der().clone()], key))
+        .expect("a TLS configuration");
+    let config = Arc::new(config);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(stream) = stream else { return };
+            let Ok(session) = ServerConnection::new(Arc::clone(&config)) else { return };
+            let mut tls = StreamOwned::new(session, stream);
+            let mut request = [0; 4096];
+            if matches!(tls.read(&mut request), Ok(n) if n > 0) {
+                let _ = tls.write_all(ok("over TLS").as_bytes());
+                tls.conn.send_close_notify();
+                let _ = tls.flush();
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn tls_is_verified_by_name_and_authority() {
+    let identity = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let root = identity.cert.der().to_vec();
+    let address = serve_tls(identity);
+    let attempt = || Attempt::granted(&["http:request"]);
+    let ask = |host: &str| json!({"url": format!("https://{host}:{}/", address.port())});
+
+    let trusting = Fixture::with(|config| {
+        config.egress = EgressPolicy::parse(&["127.0.0.0/8", "::1"]).expect("readable");
+        config.egress_roots = vec![root];
+    });
+    let report = call(&trusting, ask("localhost"), attempt()).await;
+    assert_eq!(report.result.unwrap().into_value(), json!({"status": 200, "body": "over TLS"}));
+    let report = call(&trusting, ask("127.0.0.1"), attempt()).await;
+    assert_eq!(report.result.unwrap().into_value()["error"]["kind"], "network", "another name");
+    let report = call(&allowing(&["127.0.0.1"]), ask("localhost"), attempt()).await;
+    assert_eq!(report.result.unwrap().into_value()["error"]["kind"], "network", "an unknown authority");
 }
 
 #[tokio::test]

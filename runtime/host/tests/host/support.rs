@@ -169,7 +169,8 @@ impl Ports for TestPorts {
 
     async fn kv_set(&self, store: &str, key: &str, value: Vec<u8>, _: Option<u64>) -> Result<(), PortError> {
         let mut stores = self.stores.lock().unwrap();
-        let entry = stores.entry((store.to_owned(), key.to_owned())).or_insert(KvEntry { value: vec![], version: 0 });
+        let entry =
+            stores.entry((store.to_owned(), key.to_owned())).or_insert(KvEntry { value: vec![], version: 0 });
         *entry = KvEntry { value, version: entry.version + 1 };
         Ok(())
     }

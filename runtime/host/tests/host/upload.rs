@@ -24,7 +24,11 @@ async fn known_worlds_are_taken() {
     assert_eq!(inspected.world, World::Workflow);
     assert_eq!(inspected.digest, Digest::of(&echo));
     assert_eq!(inspected.size, echo.len() as u64);
-    assert!(inspected.imports.iter().any(|i| i.starts_with("factotum:workflow/run@")), "{:?}", inspected.imports);
+    assert!(
+        inspected.imports.iter().any(|i| i.starts_with("factotum:workflow/run@")),
+        "{:?}",
+        inspected.imports
+    );
     assert!(inspected.imports.is_sorted());
     assert_eq!(fixture.host.inspect(guest("hello")).await.unwrap().world, World::Command);
     assert_eq!(fixture.host.inspect(echo).await.unwrap(), inspected, "a second upload of the same");

@@ -1,0 +1,137 @@
+//! What one attempt costs, without storage and HTTP: a fresh instance, its run and its report. What must hold: it measures
+//! what the dispatcher does, so the component is prepared and the slot reserved before the clock starts.
+//!
+//! `cargo xtask guests && cargo bench -p factotum-host --bench invoke [-- guest…]`
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench ends at the first fault and prints its figures"
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use factotum_host::{Host, HostConfig, Interrupt, Invocation, KvEntry, PortError, Ports, StopReason};
+use factotum_model::run::RunContext;
+use factotum_model::workflow::Limits;
+use factotum_model::{
+    AccountId, AccountKind, Action, Authority, Event, EventId, EventInput, Grants, Initiator, InitiatorKind,
+    Principal, RunId, Timestamp,
+};
+
+/// Attempts per guest, after as many to warm up as [`WARM_UP`] says.
+const ATTEMPTS: usize = 20_000;
+const WARM_UP: usize = 500;
+
+fn main() {
+    let named: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let guests =
+        if named.is_empty() { ["hello", "echo", "word-count"].map(str::to_owned).to_vec() } else { named };
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::new(HostConfig::new(folder.path().join("cache"))).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    for guest in guests {
+        let mut took = runtime.block_on(measure(&host, &guest));
+        took.sort_unstable();
+        let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
+        let rate = took.len() as f64 / took.iter().sum::<Duration>().as_secs_f64();
+        println!(
+            "{guest}: p50 {:?}, p90 {:?}, p99 {:?}; {rate:.0}/s one after the other",
+            at(0.5),
+            at(0.9),
+            at(0.99)
+        );
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    println!("{}", status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("no VmRSS"));
+}
+
+async fn measure(host: &Host, guest: &str) -> Vec<Duration> {
+    let path = format!("{}/../../target/guests/{guest}.wasm", env!("CARGO_MANIFEST_DIR"));
+    let bytes = std::fs::read(&path).expect("run `cargo xtask guests` first");
+    let digest = host.inspect(bytes.clone()).await.unwrap().digest;
+    let prepared = host.prepare(digest, async { Ok::<_, std::io::Error>(bytes) }).await.unwrap();
+    let mut took = Vec::with_capacity(ATTEMPTS);
+    let invocation = invocation();
+    for attempt in 0..WARM_UP + ATTEMPTS {
+        let slot = host.reserve().await;
+        let invocation = invocation.clone();
+        let began = Instant::now();
+        let report = host.invoke(&prepared, slot, invocation).await;
+        let elapsed = began.elapsed();
+        assert!(report.result.is_ok(), "{:?}", report.result);
+        if attempt >= WARM_UP {
+            took.push(elapsed);
+        }
+    }
+    took
+}
+
+fn invocation() -> Invocation {
+    let at = Timestamp::from_micros(0);
+    Invocation {
+        run: RunContext {
+            id: RunId::from_parts(at, [1; 10]),
+            attempt: 1,
+            workflow: "bench".to_owned(),
+            principal: Principal {
+                id: AccountId::from_parts(at, [2; 10]),
+                kind: AccountKind::Base,
+                name: "Service Account".to_owned(),
+            },
+            initiator: Initiator { kind: InitiatorKind::Api, id: None },
+        },
+        event: Arc::new(Event {
+            id: EventId::from_parts(at, [3; 10]),
+            received_at: at,
+            input: EventInput::Call,
+            payload: br#"{"order": 7, "text": "one two three"}"#.to_vec(),
+        }),
+        config: Arc::new(serde_json::json!({})),
+        authority: Authority::of(Grants::none()),
+        limits: Limits::default(),
+        ports: Arc::new(Nothing),
+        interrupt: Interrupt::default(),
+    }
+}
+
+/// Ports of a run without grants: nothing reaches them.
+struct Nothing;
+
+#[async_trait]
+impl Ports for Nothing {
+    async fn kv_get(&self, _: &str, _: &str) -> Result<Option<KvEntry>, PortError> {
+        Err(PortError("no store".to_owned()))
+    }
+
+    async fn kv_set(&self, _: &str, _: &str, _: Vec<u8>, _: Option<u64>) -> Result<(), PortError> {
+        Err(PortError("no store".to_owned()))
+    }
+
+    async fn kv_swap(
+        &self,
+        _: &str,
+        _: &str,
+        _: u64,
+        _: Vec<u8>,
+        _: Option<u64>,
+    ) -> Result<Option<u64>, PortError> {
+        Err(PortError("no store".to_owned()))
+    }
+
+    async fn kv_delete(&self, _: &str, _: &str) -> Result<bool, PortError> {
+        Err(PortError("no store".to_owned()))
+    }
+
+    async fn kv_list(&self, _: &str, _: &str, _: Option<&str>, _: u32) -> Result<Vec<String>, PortError> {
+        Err(PortError("no store".to_owned()))
+    }
+
+    async fn denied(&self, _: Action, _: Option<&str>, _: &str) {}
+
+    fn alive(&self) -> Result<(), StopReason> {
+        Ok(())
+    }
+}
