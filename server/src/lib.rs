@@ -5,3 +5,5 @@ pub mod api;
 pub mod cli;
 pub mod config;
 pub mod http;
+pub mod operations;
+pub mod view;

@@ -1,0 +1,55 @@
+//! Reading the audit trail. What must hold: who reads it is on the record too, one entry per query, before the answer.
+
+use factotum_model::audit::{AuditEntry, AuditOutcome};
+use factotum_model::{Action, AuditId, OrgId};
+use factotum_storage::audit_entries::{self, AuditFilter};
+use serde_json::Value;
+
+use crate::operations::{Caller, Listed, OperationError, Page, Services};
+
+/// How many entries an export reads at a time.
+pub const EXPORT_CHUNK: u32 = 500;
+
+/// The entries that match, newest first. `asked` is the query as it came, for the record.
+pub async fn list(
+    services: &Services,
+    caller: &Caller,
+    filter: &AuditFilter,
+    asked: Value,
+    page: Page<AuditId>,
+) -> Result<Listed<AuditEntry>, OperationError> {
+    caller.allowed(services, "audit.read", Action::AUDIT_READ, None, None).await?;
+    let mut tx = services.storage.read().await?;
+    let found = audit_entries::list(&mut tx, caller.org_id, filter, page.cursor, page.fetch()).await?;
+    drop(tx);
+    record(services, caller, "audit.read", asked).await?;
+    Ok(page.cut(found, |e| e.id.to_string()))
+}
+
+/// Begins an export: the caller may, and it is on the record.
+pub async fn begin_export(services: &Services, caller: &Caller, asked: Value) -> Result<(), OperationError> {
+    caller.allowed(services, "audit.export", Action::AUDIT_EXPORT, None, None).await?;
+    record(services, caller, "audit.export", asked).await
+}
+
+/// The next entries of an export, older than `before`.
+pub async fn export_chunk(
+    services: &Services,
+    org: OrgId,
+    filter: &AuditFilter,
+    before: Option<AuditId>,
+) -> Result<Vec<AuditEntry>, OperationError> {
+    let mut tx = services.storage.read().await?;
+    Ok(audit_entries::list(&mut tx, org, filter, before, EXPORT_CHUNK).await?)
+}
+
+async fn record(
+    services: &Services,
+    caller: &Caller,
+    doing: &'static str,
+    asked: Value,
+) -> Result<(), OperationError> {
+    let mut entry = caller.entry(services.now(), doing, AuditOutcome::Ok);
+    entry.change = Some(serde_json::json!({"query": asked}));
+    Ok(services.storage.journal().record(entry).await?)
+}

@@ -1,0 +1,104 @@
+//! Why an operation was not done. What must hold: a refusal that must be on the record is told from one that need not.
+
+use factotum_storage::StorageError;
+
+/// Why an operation was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum OperationError {
+    /// The caller may not do this.
+    #[error("{reason}")]
+    Denied {
+        /// What was missing, as a grant.
+        permission: String,
+        /// The same in words.
+        reason: String,
+    },
+    /// The caller's key ended while the request was on its way.
+    #[error("the API key was revoked or has expired")]
+    Unauthenticated,
+    /// There is no such thing in the caller's organization.
+    #[error("there is nothing with this id or name in this organization")]
+    NotFound,
+    /// A service account is changed only through its source.
+    #[error("{0}")]
+    Immutable(&'static str),
+    /// A value that cannot be.
+    #[error("{reason}")]
+    Invalid {
+        /// The path of its field: `limits.wall_ms`.
+        field: String,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// Something else stands in the way.
+    #[error("{0}")]
+    Conflict(String),
+    /// The upload is no component that runs here.
+    #[error("{0}")]
+    Component(String),
+    /// The same request was answered before, so.
+    #[error("answered before")]
+    Replayed {
+        /// The status.
+        status: u16,
+        /// The body.
+        body: String,
+    },
+    /// The idempotency key came before, with another request.
+    #[error("this Idempotency-Key came before with another request; use a fresh key for each request")]
+    IdempotencyMismatch,
+    /// A part of the server cannot take this now.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The database.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl OperationError {
+    /// A value that cannot be.
+    pub fn invalid(field: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Invalid { field: field.into(), reason: reason.to_string() }
+    }
+
+    /// Whether it goes on the record as a denial wherever it comes up. `guarded`: the operation is one that attackers try with
+    /// impossible values, which then count as well.
+    pub(super) fn is_denial(&self, guarded: bool) -> bool {
+        match self {
+            Self::Denied { .. } | Self::Immutable(_) => true,
+            Self::Invalid { .. } | Self::Conflict(_) => guarded,
+            _ => false,
+        }
+    }
+
+    /// The reason as an audit entry has it: a code, then words.
+    pub(super) fn audit_reason(&self) -> String {
+        let code = match self {
+            Self::Denied { .. } => "denied",
+            Self::Immutable(_) => "service_account_immutable",
+            Self::Invalid { .. } => "invalid_field",
+            Self::Conflict(_) => "conflict",
+            _ => "error",
+        };
+        format!("{code}: {self}")
+    }
+}
+
+impl From<factotum_model::Denied> for OperationError {
+    fn from(denied: factotum_model::Denied) -> Self {
+        Self::Denied { reason: denied.to_string(), permission: denied.permission }
+    }
+}
+
+impl From<factotum_model::workflow::WorkflowError> for OperationError {
+    fn from(error: factotum_model::workflow::WorkflowError) -> Self {
+        use factotum_model::workflow::WorkflowError as E;
+        let field = match &error {
+            E::Name(_) => "name".to_owned(),
+            E::Limit { field, .. } => format!("limits.{field}"),
+            E::Retry { field, .. } => format!("retry.{field}"),
+            E::Concurrency(_) => "concurrency".to_owned(),
+        };
+        Self::invalid(field, error)
+    }
+}

@@ -1,0 +1,72 @@
+//! What can be done, one file per verb: each authorizes, acts and audits, in one transaction, whoever calls it (API now, console
+//! later). What must hold: nothing is done without its audit entry; a denial is committed before it is answered; and whoever was
+//! revoked a moment ago can no longer change anything.
+
+pub mod account;
+pub mod audit;
+pub mod caller;
+pub mod denials;
+pub mod error;
+pub mod event;
+pub mod key;
+pub mod key_uses;
+pub mod member;
+pub mod organization;
+pub mod page;
+pub mod plugin;
+pub mod run;
+pub mod secret;
+pub mod trigger;
+pub mod work;
+pub mod workflow;
+
+use std::sync::Arc;
+
+use factotum_dispatch::Dispatcher;
+use factotum_host::Host;
+use factotum_model::{Clock, Timestamp};
+use factotum_storage::Storage;
+use factotum_webhook::Webhooks;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::LimitsConfig;
+
+pub use caller::{Caller, Origin};
+pub use denials::Denials;
+pub use error::OperationError;
+pub use key_uses::KeyUses;
+pub use page::{Listed, Page};
+pub use work::{Once, Work};
+
+/// What operations work with.
+pub struct Services {
+    /// The database.
+    pub storage: Storage,
+    /// The sandbox: uploads are inspected by it.
+    pub host: Host,
+    /// Runs what is due; told of what must stop or may go on.
+    pub dispatcher: Dispatcher,
+    /// Takes deliveries; told of triggers that changed.
+    pub webhooks: Webhooks,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Bounds.
+    pub limits: LimitsConfig,
+    /// What the world calls this server, without a slash at the end.
+    pub public_url: String,
+    /// Denials, on their way to the audit trail.
+    pub denials: Denials,
+    /// When keys were last used.
+    pub key_uses: KeyUses,
+    /// Told when a schedule was made or changed.
+    pub schedules: Arc<tokio::sync::Notify>,
+    /// Cancelled when the server stops: waits end.
+    pub stopping: CancellationToken,
+}
+
+impl Services {
+    /// The instant now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

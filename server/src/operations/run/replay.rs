@@ -1,0 +1,44 @@
+//! Replaying a run: a new run of the same event, under the caller's own account. What must hold: nobody gains by it: the new run has
+//! the caller's grants and the workflow's, whatever the first one had.
+
+use std::sync::Arc;
+
+use factotum_model::audit::Target;
+use factotum_model::{Action, Initiator, InitiatorKind, RunId};
+use factotum_storage::accept::{EventSource, NewRun};
+use factotum_storage::events;
+use factotum_storage::runs::{self, Run};
+
+use crate::operations::workflow::refused;
+use crate::operations::{Caller, OperationError, Services};
+
+/// Starts the new run.
+pub async fn replay(services: &Services, caller: &Caller, id: &str) -> Result<Run, OperationError> {
+    caller.allowed(services, "run.replay", Action::RUNS_REPLAY, None, Some(Target::new("run", id))).await?;
+    let id: RunId = id.parse().map_err(|_| OperationError::NotFound)?;
+    let mut tx = services.storage.read().await?;
+    let first = runs::get(&mut tx, caller.org_id, id).await?.ok_or(OperationError::NotFound)?;
+    let event = events::get(&mut tx, caller.org_id, first.event_id).await?;
+    drop(tx);
+    let (event, _) = event.ok_or_else(|| {
+        OperationError::Conflict("the run's event is no longer kept, so it cannot be replayed".to_owned())
+    })?;
+    let run_id = RunId::random();
+    let new = NewRun {
+        run_id,
+        org_id: caller.org_id,
+        workflow_id: first.workflow_id,
+        account_id: caller.principal.id,
+        initiator: Initiator { kind: InitiatorKind::Api, id: Some(caller.credential.key_id.to_string()) },
+        trigger_id: None,
+        credential: Some(caller.credential.clone()),
+        dedup: None,
+        event: EventSource::Stored(Arc::new(event)),
+        replay_of: Some(first.id),
+        due_at: None,
+        origin: caller.stored_origin(),
+    };
+    services.storage.journal().accept(new).await.map_err(refused)?;
+    let mut tx = services.storage.read().await?;
+    runs::get(&mut tx, caller.org_id, run_id).await?.ok_or(OperationError::NotFound)
+}

@@ -1,0 +1,109 @@
+//! Changing a trigger: pause it, resume it, give it another configuration. What must hold: a new configuration needs what making the
+//! trigger needs.
+
+use factotum_model::audit::Target;
+use factotum_model::trigger::{ScheduleConfig, TriggerKind};
+use factotum_model::{Action, TriggerId};
+use factotum_schedule::Schedule;
+use factotum_storage::triggers::{self, Trigger};
+use factotum_storage::{schedules, workflows};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Shown, upcoming, url, wrong};
+use crate::operations::{Caller, OperationError, Services, Work};
+
+/// What `PATCH /triggers/{id}` takes.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Change {
+    /// Whether it starts nothing for now.
+    pub paused: Option<bool>,
+    /// A whole new configuration. A webhook whose secrets are left out keeps those it has.
+    pub config: Option<Value>,
+}
+
+/// Changes it; the trigger as it is then.
+pub async fn change(
+    services: &Services,
+    caller: &Caller,
+    id: &str,
+    change: Change,
+) -> Result<Shown, OperationError> {
+    let doing = match (&change.config, change.paused) {
+        (None, Some(true)) => "trigger.pause",
+        (None, Some(false)) => "trigger.resume",
+        _ => "trigger.update",
+    };
+    let mut work = Work::begin(services, caller, doing, Some(Target::new("trigger", id))).await?;
+    let done = write(&mut work, id, &change).await;
+    let shown = work.end(done).await?;
+    services.webhooks.forget(shown.trigger.id);
+    services.schedules.notify_one();
+    Ok(shown)
+}
+
+async fn write(work: &mut Work<'_>, id: &str, change: &Change) -> Result<Shown, OperationError> {
+    let org = work.caller.org_id;
+    let found = match id.parse::<TriggerId>() {
+        Ok(id) => triggers::get(&mut work.tx, org, id).await?,
+        Err(_) => None,
+    };
+    work.authorize(Action::TRIGGERS_UPDATE, found.as_ref().map(|t| t.workflow.as_str()))?;
+    let before = found.ok_or(OperationError::NotFound)?;
+    work.workflow(&before.workflow);
+    if let Some(config) = &change.config {
+        let workflow =
+            workflows::get(&mut work.tx, org, before.workflow_id).await?.ok_or(OperationError::NotFound)?;
+        work.holds(&workflow.grants, "the workflow")?;
+        match before.kind {
+            TriggerKind::Webhook => webhook(work, &before, config).await?,
+            _ => schedule(work, &before, config).await?,
+        }
+    }
+    if let Some(paused) = change.paused {
+        triggers::set_paused(&mut work.tx, org, before.id, paused, work.now).await?;
+    }
+    let trigger = triggers::get(&mut work.tx, org, before.id).await?.ok_or(OperationError::NotFound)?;
+    work.change(json!({"before": summary(&before), "after": summary(&trigger)}));
+    if trigger.kind == TriggerKind::Webhook {
+        let storage = &work.services.storage;
+        let (token, _) = factotum_webhook::stored::open(storage, &mut work.tx, &trigger).await?;
+        return Ok(Shown { trigger, url: Some(url(work.services, &token)), firings: None });
+    }
+    let config: Option<ScheduleConfig> = serde_json::from_value(trigger.config.clone()).ok();
+    let schedule = config.and_then(|c| Schedule::parse(&c).ok());
+    let firings = schedule.map(|s| upcoming(work.services, &s));
+    Ok(Shown { trigger, url: None, firings })
+}
+
+async fn webhook(work: &mut Work<'_>, before: &Trigger, config: &Value) -> Result<(), OperationError> {
+    let storage = &work.services.storage;
+    let (_, old) = factotum_webhook::stored::open(storage, &mut work.tx, before).await?;
+    let mut given = config.clone();
+    if let Some(verify) = given.get_mut("verify").and_then(Value::as_object_mut)
+        && !verify.contains_key("secrets")
+        && !old.verify.secrets.is_empty()
+    {
+        let kept: Vec<&String> = old.verify.secrets.iter().map(factotum_model::Redacted::expose).collect();
+        verify.insert("secrets".to_owned(), json!(kept));
+    }
+    let config = factotum_webhook::check_config(&given).map_err(|e| wrong(&e.field, &e.problem))?;
+    factotum_webhook::stored::update(storage, &mut work.tx, before, &config, work.now).await?;
+    Ok(())
+}
+
+async fn schedule(work: &mut Work<'_>, before: &Trigger, config: &Value) -> Result<(), OperationError> {
+    let org = work.caller.org_id;
+    let (config, schedule) =
+        factotum_schedule::check_config(config, work.now).map_err(|e| wrong(&e.field, &e.problem))?;
+    let config = serde_json::to_value(&config).unwrap_or_default();
+    triggers::update(&mut work.tx, org, before.id, &config, None, work.now).await?;
+    schedules::set(&mut work.tx, org, before.id, schedule.next_after(work.now)).await?;
+    Ok(())
+}
+
+fn summary(trigger: &Trigger) -> Value {
+    json!({"config": trigger.config, "paused": trigger.paused_at.is_some()})
+}

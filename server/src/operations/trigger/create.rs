@@ -1,0 +1,112 @@
+//! Making a trigger. What must hold: whoever makes one holds every grant of its workflow: it will run with the base account's rights.
+
+use factotum_model::audit::Target;
+use factotum_model::trigger::TriggerKind;
+use factotum_model::{Action, TriggerId};
+use factotum_storage::workflows::{self, Workflow};
+use factotum_storage::{schedules, triggers};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Shown, no_randomness, upcoming, url, wrong};
+use crate::operations::{Caller, Once, OperationError, Services, Work};
+
+/// What `POST /triggers` takes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTrigger {
+    /// The name of the workflow that it starts.
+    pub workflow: String,
+    /// webhook or schedule.
+    pub kind: String,
+    /// As its kind has it.
+    #[serde(default = "empty")]
+    pub config: Value,
+}
+
+fn empty() -> Value {
+    json!({})
+}
+
+/// Makes it.
+pub async fn create(
+    services: &Services,
+    caller: &Caller,
+    new: NewTrigger,
+    once: Option<&Once>,
+) -> Result<Shown, OperationError> {
+    let target = Target::named("workflow", &new.workflow, &new.workflow);
+    let mut work = Work::begin(services, caller, "trigger.create", Some(target)).await?.once(once).await?;
+    let done = write(&mut work, &new).await;
+    let shown = work.end(done).await?;
+    services.schedules.notify_one();
+    Ok(shown)
+}
+
+async fn write(work: &mut Work<'_>, new: &NewTrigger) -> Result<Shown, OperationError> {
+    work.authorize(Action::TRIGGERS_CREATE, Some(&new.workflow))?;
+    let kind = TriggerKind::from_word(&new.kind);
+    let workflow =
+        workflows::find(&mut work.tx, work.caller.org_id, &new.workflow).await?.ok_or_else(|| {
+            OperationError::invalid(
+                "workflow",
+                format!("there is no workflow `{}`; make it first", new.workflow),
+            )
+        })?;
+    work.holds(&workflow.grants, "the workflow")?;
+    let shown = match kind {
+        Some(TriggerKind::Webhook) => webhook(work, &workflow, &new.config).await?,
+        Some(TriggerKind::Schedule) => schedule(work, &workflow, &new.config).await?,
+        Some(TriggerKind::Email | TriggerKind::Edi) => {
+            let reason =
+                format!("triggers of kind `{}` are not served yet; known: webhook, schedule", new.kind);
+            return Err(OperationError::invalid("kind", reason));
+        }
+        None => {
+            let reason = format!("`{}` is not a kind of trigger; known: webhook, schedule", new.kind);
+            return Err(OperationError::invalid("kind", reason));
+        }
+    };
+    work.workflow(&workflow.name);
+    work.target(Target::new("trigger", shown.trigger.id));
+    work.change(json!({"after": {"kind": shown.trigger.kind, "config": shown.trigger.config}}));
+    work.answered(201, &shown.view()).await?;
+    Ok(shown)
+}
+
+async fn webhook(work: &mut Work<'_>, workflow: &Workflow, config: &Value) -> Result<Shown, OperationError> {
+    let config = factotum_webhook::check_config(config).map_err(|e| wrong(&e.field, &e.problem))?;
+    let mut entropy = [0; factotum_webhook::token::ENTROPY_BYTES];
+    getrandom::fill(&mut entropy).map_err(no_randomness)?;
+    let (storage, caller) = (&work.services.storage, work.caller);
+    let (trigger, token) = factotum_webhook::stored::create(
+        storage,
+        &mut work.tx,
+        (caller.org_id, workflow.id),
+        &config,
+        &entropy,
+        caller.principal.id,
+        work.now,
+    )
+    .await?;
+    Ok(Shown { trigger, url: Some(url(work.services, &token)), firings: None })
+}
+
+async fn schedule(work: &mut Work<'_>, workflow: &Workflow, config: &Value) -> Result<Shown, OperationError> {
+    let (config, schedule) =
+        factotum_schedule::check_config(config, work.now).map_err(|e| wrong(&e.field, &e.problem))?;
+    let (org, now) = (work.caller.org_id, work.now);
+    let new = triggers::NewTrigger {
+        id: TriggerId::random(),
+        workflow_id: workflow.id,
+        kind: TriggerKind::Schedule,
+        config: serde_json::to_value(&config).unwrap_or_default(),
+        token_hash: None,
+        sealed: None,
+        created_by: work.caller.principal.id,
+    };
+    let trigger = triggers::create(&mut work.tx, org, &new, now).await?;
+    schedules::set(&mut work.tx, org, trigger.id, schedule.next_after(now)).await?;
+    Ok(Shown { trigger, url: None, firings: Some(upcoming(work.services, &schedule)) })
+}

@@ -1,0 +1,56 @@
+//! Triggers: make, show, change, delete.
+
+mod change;
+mod create;
+mod delete;
+mod read;
+
+pub use change::{Change, change};
+pub use create::{NewTrigger, create};
+pub use delete::delete;
+pub use read::{get, list};
+
+use factotum_schedule::{Firing, Schedule};
+use factotum_storage::triggers::Trigger;
+
+use crate::operations::{OperationError, Services};
+use crate::view::trigger::TriggerView;
+
+/// How many firings are previewed.
+const PREVIEWED: usize = 10;
+
+/// A trigger with what only its kind has.
+#[derive(Debug)]
+pub struct Shown {
+    /// The trigger.
+    pub trigger: Trigger,
+    /// webhook: what the world calls, for those who may read it.
+    pub url: Option<String>,
+    /// schedule: when it is due next.
+    pub firings: Option<Vec<Firing>>,
+}
+
+impl Shown {
+    /// As the world sees it.
+    pub fn view(&self) -> TriggerView {
+        TriggerView::new(&self.trigger, self.url.clone(), self.firings.as_deref())
+    }
+}
+
+fn url(services: &Services, token: &factotum_webhook::Token) -> String {
+    format!("{}/hooks/{}", services.public_url, token.expose())
+}
+
+fn upcoming(services: &Services, schedule: &Schedule) -> Vec<Firing> {
+    schedule.next_firings(services.now(), PREVIEWED)
+}
+
+/// A field of `config` that is refused.
+fn wrong(field: &str, problem: &str) -> OperationError {
+    let path = if field.is_empty() { "config".to_owned() } else { format!("config.{field}") };
+    OperationError::invalid(path, problem)
+}
+
+fn no_randomness(_: getrandom::Error) -> OperationError {
+    OperationError::Unavailable("the operating system gives no random bytes".to_owned())
+}

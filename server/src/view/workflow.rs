@@ -1,0 +1,92 @@
+//! A workflow as the world sees it.
+
+use std::collections::BTreeMap;
+
+use factotum_storage::workflows::Workflow;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+/// A workflow with its current version.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Workflow")]
+pub struct WorkflowView {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Grows with each change, from 1.
+    pub version: i64,
+    /// `name@version` of its plugin.
+    pub plugin: String,
+    /// The component.
+    pub plugin_digest: String,
+    /// What it may need.
+    pub grants: Vec<String>,
+    /// What its `config` capability answers.
+    pub config: Value,
+    /// Bounds of one attempt, all of them.
+    pub limits: BTreeMap<&'static str, u64>,
+    /// When a failed attempt is followed by another.
+    pub retry: Value,
+    /// How many of its runs may be running at a time.
+    pub concurrency: Option<u32>,
+    /// Whether its runs wait.
+    pub paused: bool,
+    /// When it was made.
+    pub created_at: String,
+    /// When it was last changed.
+    pub updated_at: String,
+}
+
+impl From<&Workflow> for WorkflowView {
+    fn from(workflow: &Workflow) -> Self {
+        Self {
+            id: workflow.id.to_string(),
+            name: workflow.name.clone(),
+            version: workflow.version,
+            plugin: workflow.plugin.clone(),
+            plugin_digest: workflow.digest.to_string(),
+            grants: workflow.grants.iter().map(ToString::to_string).collect(),
+            config: workflow.config.clone(),
+            limits: workflow.limits.fields().into_iter().collect(),
+            retry: serde_json::to_value(&workflow.retry).unwrap_or_default(),
+            concurrency: workflow.concurrency,
+            paused: workflow.paused_at.is_some(),
+            created_at: workflow.created_at.to_string(),
+            updated_at: workflow.updated_at.to_string(),
+        }
+    }
+}
+
+/// What `PUT /workflows/{name}` takes: the form of `factotum_model::workflow::WorkflowSpec`, for the OpenAPI document.
+#[derive(JsonSchema)]
+#[schemars(rename = "WorkflowSpec", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used; the model, which knows no OpenAPI, reads the value")]
+pub struct SpecSchema {
+    /// `name@version` of an uploaded plugin.
+    plugin: String,
+    /// The grants it needs; it never has more than these and its principal's.
+    grants: Option<Vec<String>>,
+    /// What its `config` capability answers.
+    config: Option<Value>,
+    /// Bounds of one attempt: wall_ms, cpu_ms, memory_bytes, output_bytes, log_bytes, host_calls, http_requests, http_bytes.
+    limits: Option<BTreeMap<String, u64>>,
+    /// When to try again.
+    retry: Option<RetrySchema>,
+    /// How many of its runs may be running at a time; null for no limit.
+    concurrency: Option<u32>,
+}
+
+/// When to try again.
+#[derive(JsonSchema)]
+#[schemars(rename = "RetryPolicy", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct RetrySchema {
+    /// Executions in all, the first included.
+    attempts: Option<u32>,
+    /// The wait before the second attempt, in milliseconds; it doubles each time.
+    backoff_ms: Option<u64>,
+    /// The error codes that are retried; all that are not permanent unless given.
+    on: Option<Vec<String>>,
+}
