@@ -2,7 +2,6 @@
 //! acknowledged before its commit; a repeated delivery is answered with its first run; principal, initiator and
 //! authority are decided here, from what the database says now, and frozen.
 
-use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,7 +10,6 @@ use factotum_model::{
     AccountId, Authority, Digest, Event, EventId, EventInput, Initiator, InitiatorKind, OrgId, RequestId,
     RunId, Timestamp, TriggerId, WorkflowId,
 };
-use uuid::Uuid;
 
 use crate::claim::{self, Claimed, PARKED_ACCOUNT, PARKED_ORG, PARKED_WORKFLOW};
 use crate::connection::Tx;
@@ -163,15 +161,17 @@ pub(crate) async fn write(
             Err(refusal) => answers.push(Some(Err(refusal))),
         }
     }
-    let firsts = remember_deliveries(tx, &prepared, now).await?;
+    let deliveries = prepared.iter().map(|(_, row)| row.new);
+    let firsts = crate::dedup_keys::remember(tx, deliveries, now).await?;
     let mut rows = Vec::with_capacity(prepared.len());
     for (index, row) in prepared {
-        let first = firsts.get(&delivery(row.new)).copied().filter(|_| row.new.dedup.is_some());
-        match first {
-            Some(first) if first != row.new.run_id => {
-                entries.push(accept_entry(&row, now, Some(first)));
-                answers[index] = Some(Ok(Accepted::Duplicate(first)));
+        match firsts.of(row.new) {
+            Some(first) if first.run != row.new.run_id => {
+                entries.push(accept_entry(&row, now, Some(first.run)));
+                answers[index] = Some(Ok(Accepted::Duplicate(first.run)));
             }
+            // Handed in again after an answer that was lost: it is committed already.
+            Some(first) if !first.is_new => answers[index] = Some(Ok(Accepted::New(first.run))),
             _ => {
                 answers[index] = Some(Ok(Accepted::New(row.new.run_id)));
                 rows.push(row);
@@ -262,61 +262,6 @@ async fn prepare<'a>(
     }))
 }
 
-fn delivery(new: &NewRun) -> (Uuid, String) {
-    // A dedup key without trigger belongs to the account that sent it.
-    let owner = new.trigger_id.map_or(new.account_id.0, |t| t.0);
-    (owner, new.dedup.as_ref().map(|d| d.key.clone()).unwrap_or_default())
-}
-
-/// Writes down which deliveries came, one row per key, sorted so that two nodes lock them in the same order. Gives the
-/// run of each key: the one now written, or the one that was there.
-async fn remember_deliveries(
-    tx: &mut Tx,
-    prepared: &[(usize, Row<'_>)],
-    now: Timestamp,
-) -> Result<HashMap<(Uuid, String), RunId>, StorageError> {
-    let mut keys: Vec<(Uuid, String, RunId, Timestamp)> = Vec::new();
-    let mut seen = HashSet::new();
-    for (_, row) in prepared {
-        if let Some(dedup) = &row.new.dedup {
-            let (owner, key) = delivery(row.new);
-            if seen.insert((owner, key.clone())) {
-                keys.push((owner, key, row.new.run_id, dedup.expires_at));
-            }
-        }
-    }
-    keys.sort();
-    let mut firsts = HashMap::new();
-    for (owner, key, run, expires_at) in keys {
-        let row = tx
-            .query(
-                "INSERT INTO dedup_keys (trigger_id, key, run_id, expires_at) VALUES ($1, $2, $3, $4) \
-                 ON CONFLICT (trigger_id, key) DO UPDATE SET run_id = excluded.run_id, expires_at = excluded.expires_at \
-                 WHERE dedup_keys.expires_at < $5 RETURNING run_id",
-            )
-            .bind(owner)
-            .bind(key.clone())
-            .bind(run.0)
-            .bind(expires_at.as_micros())
-            .bind(now.as_micros())
-            .fetch_optional()
-            .await?;
-        let first = if row.is_some() {
-            run
-        } else {
-            let row = tx
-                .query("SELECT run_id FROM dedup_keys WHERE trigger_id = $1 AND key = $2")
-                .bind(owner)
-                .bind(key.clone())
-                .fetch_optional()
-                .await?;
-            row.map_or(Ok(run), |row| row.id(0))?
-        };
-        firsts.insert((owner, key), first);
-    }
-    Ok(firsts)
-}
-
 async fn store(tx: &mut Tx, shared: &Shared, rows: &[Row<'_>], now: Timestamp) -> Result<(), StorageError> {
     let fresh: Vec<&Row<'_>> =
         rows.iter().filter(|r| matches!(r.new.event, EventSource::New { .. })).collect();
@@ -372,15 +317,14 @@ async fn store(tx: &mut Tx, shared: &Shared, rows: &[Row<'_>], now: Timestamp) -
     .await?;
     let queued: Vec<&Row<'_>> = rows.iter().filter(|r| r.seat.is_none()).collect();
     tx.insert_rows(
-        "INSERT INTO ready (run_id, org_id, workflow_id, account_id, priority, due_at, parked) VALUES {rows}",
-        7,
+        "INSERT INTO ready (run_id, org_id, workflow_id, account_id, due_at, parked) VALUES {rows}",
+        6,
         &queued,
         |s, row| {
             s.bind(row.new.run_id.0)
                 .bind(row.new.org_id.0)
                 .bind(row.new.workflow_id.0)
                 .bind(row.new.account_id.0)
-                .bind(0_i64)
                 .bind(row.new.due_at.unwrap_or(now).as_micros())
                 .bind(row.parked)
         },

@@ -93,10 +93,12 @@ impl AuditFilter {
             and("at < #", Value::Number(at.as_micros()));
         }
         if let Some(text) = &self.text {
-            let pattern = format!("%{}%", escape_like(&text.to_lowercase()));
+            // SQLite folds the case of ASCII letters alone; so a text is found as it was written, too.
+            let text = escape_like(text);
             and(
-                r"lower(action || ' ' || actor_name || ' ' || detail) LIKE # ESCAPE '\'",
-                Value::Text(pattern),
+                "(lower(action || ' ' || actor_name || ' ' || detail) LIKE lower(#) ESCAPE '\\' \
+                  OR action || ' ' || actor_name || ' ' || detail LIKE # ESCAPE '\\')",
+                Value::Text(format!("%{text}%")),
             );
         }
         values.push(Value::Number(i64::from(limit)));

@@ -1,8 +1,10 @@
 //! Ending runs from outside: a cancel, a revoked account, a run whose account or workflow is gone. What must hold: the run's lease
 //! goes in the same transaction, so whatever still runs can no longer finish; each ended run has its audit entry.
 
+use std::collections::BTreeMap;
+
 use factotum_model::audit::{AuditEntry, AuditOutcome};
-use factotum_model::{AccountId, AccountKind, ErrorCode, OrgId, RunId, RunState, Timestamp};
+use factotum_model::{AccountId, AccountKind, ErrorCode, OrgId, RunId, RunState, Timestamp, WorkflowId};
 use uuid::Uuid;
 
 use crate::claim::Claimed;
@@ -82,6 +84,8 @@ async fn end(
     now: Timestamp,
 ) -> Result<Vec<Ended>, StorageError> {
     let mut ended = Vec::new();
+    // Who gives up a place, or a turn to take one, passes it on; after all rows are taken, and in order, as claims do.
+    let mut places: BTreeMap<WorkflowId, i64> = BTreeMap::new();
     for id in ids {
         // The rows of what is due and leased go first: who holds them is who may change the run.
         let queued = tx
@@ -92,7 +96,7 @@ async fn end(
             .await?
             > 0;
         let lease = tx
-            .query("DELETE FROM leases WHERE run_id = $1 AND org_id = $2 RETURNING workflow_id")
+            .query("DELETE FROM leases WHERE run_id = $1 AND org_id = $2 RETURNING run_id")
             .bind(id.0)
             .bind(org.0)
             .fetch_optional()
@@ -100,42 +104,44 @@ async fn end(
         let changed = tx
             .query(
                 "UPDATE runs SET state = 'cancelled', finished_at = $3, due_at = NULL, error_code = $4, error_message = $5 \
-                 WHERE id = $1 AND org_id = $2 AND state IN ('queued', 'running', 'waiting')",
+                 WHERE id = $1 AND org_id = $2 AND state IN ('queued', 'running', 'waiting') RETURNING workflow_id",
             )
             .bind(id.0)
             .bind(org.0)
             .bind(now.as_micros())
             .bind(code.as_str())
             .bind(message(code))
-            .execute()
+            .fetch_optional()
             .await?;
-        if changed > 0 {
+        debug_assert!(changed.is_some() || !queued, "a due run has not ended");
+        if let Some(row) = changed {
             ended.push(Ended { run_id: *id, was_running: lease.is_some() });
+            *places.entry(row.id(0)?).or_default() += 1;
         }
-        debug_assert!(changed > 0 || !queued, "a due run has not ended");
-        if let Some(row) = lease {
+        if lease.is_some() {
             signals::send(tx, Signal::RunCancelled(*id), now).await?;
-            crate::finish::unpark_next(tx, row.id(0)?).await?;
         }
+    }
+    for (workflow, free) in places {
+        crate::finish::unpark_next(tx, workflow, free).await?;
     }
     Ok(ended)
 }
 
-/// Ends a run that came up for a claim, but whose account or workflow is gone.
+/// Ends a run that came up for a claim, but whose account or workflow is gone; the watchers are to be told so after the
+/// commit.
 pub(crate) async fn end_orphan(
     tx: &mut Tx,
-    storage: &Storage,
     run: &Claimed,
     now: Timestamp,
-) -> Result<(), StorageError> {
+) -> Result<(Ended, ErrorCode), StorageError> {
     let code =
         if run.principal.kind == AccountKind::ApiKey { ErrorCode::Revoked } else { ErrorCode::Cancelled };
     end(tx, run.org_id, &[run.run_id], code, now).await?;
     let mut entry = crate::finish::run_entry(run, now, "run.cancel", AuditOutcome::Ok);
     entry.reason = Some(format!("{}: its account or workflow no longer exists", code.as_str()));
     crate::audit_entries::append(tx, &[entry]).await?;
-    storage.tell_cancelled(&[Ended { run_id: run.run_id, was_running: false }], code);
-    Ok(())
+    Ok((Ended { run_id: run.run_id, was_running: false }, code))
 }
 
 /// Of these runs, those that still have a lease of this node.

@@ -2,15 +2,16 @@
 //! claimed than the caller has instances for; organizations take turns; a run beyond its workflow's concurrency is
 //! parked, not spun on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use factotum_model::{
-    AccountId, AccountKind, Authority, Digest, Event, Grants, Initiator, InitiatorKind, OrgId, Principal,
+    AccountId, AccountKind, Authority, Digest, ErrorCode, Event, Grants, Initiator, InitiatorKind, OrgId, Principal,
     RunId, Timestamp, TriggerId, WorkflowId,
 };
 use uuid::Uuid;
 
+use crate::cancel::Ended;
 use crate::connection::{Row, Tx};
 use crate::error::StorageError;
 use crate::principal::{Live, maybe};
@@ -79,6 +80,9 @@ const ORGANIZATIONS_PER_CLAIM: i64 = 64;
 impl Storage {
     /// Claims up to `free` due runs. `after` is the organization served last, so that all take turns; it is moved on.
     pub async fn claim(&self, free: usize, after: &mut Option<OrgId>) -> Result<Batch, StorageError> {
+        if free == 0 {
+            return Ok(Batch::default());
+        }
         let now = self.clock().now();
         let mut tx = self.read().await?;
         let mut organizations = due_organizations(&mut tx, now, after.unwrap_or(OrgId(Uuid::nil()))).await?;
@@ -103,24 +107,35 @@ impl Storage {
             *after = Some(*org);
         }
         let more = !ids.is_empty();
-        let runs = lease(&mut tx, self, &ids, now).await?;
+        let Leased { runs, ended } = lease(&mut tx, self, &ids, now).await?;
         tx.commit().await?;
+        for (run, code) in ended {
+            self.tell_cancelled(&[run], code);
+        }
         Ok(Batch { runs, more, next_due: None })
     }
 }
 
-/// Organizations with due runs, by a skip scan over the index: the cost grows with them, not with their runs.
+/// Organizations with runs that wait for their time alone, by a skip scan over the index: the cost grows with them, not
+/// with their runs. Those after `$2`, in order.
+macro_rules! waiting_organizations {
+    () => {
+        "WITH RECURSIVE o(org_id) AS (\
+           SELECT (SELECT org_id FROM ready WHERE parked = 0 AND org_id > $2 ORDER BY org_id LIMIT 1) \
+           UNION ALL \
+           SELECT (SELECT r.org_id FROM ready r WHERE r.parked = 0 AND r.org_id > o.org_id ORDER BY r.org_id LIMIT 1) \
+           FROM o WHERE o.org_id IS NOT NULL) "
+    };
+}
+
+/// Organizations with due runs. The limit is outside the recursion, which goes on until enough of them have due ones.
 async fn due_organizations(tx: &mut Tx, now: Timestamp, after: OrgId) -> Result<Vec<OrgId>, StorageError> {
     let rows = tx
-        .query(
-            "WITH RECURSIVE o(org_id, n) AS (\
-               SELECT (SELECT org_id FROM ready WHERE parked = 0 AND org_id > $2 ORDER BY org_id LIMIT 1), 1 \
-               UNION ALL \
-               SELECT (SELECT r.org_id FROM ready r WHERE r.parked = 0 AND r.org_id > o.org_id ORDER BY r.org_id LIMIT 1), n + 1 \
-               FROM o WHERE o.org_id IS NOT NULL AND n < $3) \
-             SELECT o.org_id FROM o WHERE o.org_id IS NOT NULL \
-             AND EXISTS (SELECT 1 FROM ready d WHERE d.org_id = o.org_id AND d.parked = 0 AND d.due_at <= $1)",
-        )
+        .query(concat!(
+            waiting_organizations!(),
+            "SELECT o.org_id FROM o WHERE o.org_id IS NOT NULL \
+             AND EXISTS (SELECT 1 FROM ready d WHERE d.org_id = o.org_id AND d.parked = 0 AND d.due_at <= $1) LIMIT $3",
+        ))
         .bind(now.as_micros())
         .bind(after.0)
         .bind(ORGANIZATIONS_PER_CLAIM)
@@ -131,8 +146,13 @@ async fn due_organizations(tx: &mut Tx, now: Timestamp, after: OrgId) -> Result<
 
 async fn next_due(tx: &mut Tx, now: Timestamp) -> Result<Option<Timestamp>, StorageError> {
     let row = tx
-        .query("SELECT min(due_at) FROM ready WHERE parked = 0 AND due_at > $1")
+        .query(concat!(
+            waiting_organizations!(),
+            "SELECT min((SELECT d.due_at FROM ready d WHERE d.org_id = o.org_id AND d.parked = 0 AND d.due_at > $1 \
+             ORDER BY d.due_at LIMIT 1)) FROM o WHERE o.org_id IS NOT NULL",
+        ))
         .bind(now.as_micros())
+        .bind(Uuid::nil())
         .fetch_optional()
         .await?;
     row.map_or(Ok(None), |row| row.maybe_time(0))
@@ -147,7 +167,7 @@ async fn take_ready(
     let rows = tx
         .query(
             "WITH c AS MATERIALIZED (SELECT run_id FROM ready WHERE parked = 0 AND org_id = $1 AND due_at <= $2 \
-             ORDER BY priority, due_at LIMIT $3 /*SKIP*/) \
+             ORDER BY due_at, run_id LIMIT $3 /*SKIP*/) \
              DELETE FROM ready WHERE run_id IN (SELECT run_id FROM c) RETURNING run_id",
         )
         .bind(org.0)
@@ -158,17 +178,26 @@ async fn take_ready(
     rows.iter().map(|row| row.id(0)).collect()
 }
 
+/// What became of runs that were taken from `ready`.
+struct Leased {
+    runs: Vec<Claimed>,
+    ended: Vec<(Ended, ErrorCode)>,
+}
+
 /// Turns runs that were taken from `ready` into leased ones. What may not run now goes back, parked or cancelled.
 async fn lease(
     tx: &mut Tx,
     storage: &Storage,
     ids: &[RunId],
     now: Timestamp,
-) -> Result<Vec<Claimed>, StorageError> {
+) -> Result<Leased, StorageError> {
     let mut live = Live::default();
     let mut running: HashMap<WorkflowId, i64> = HashMap::new();
     let mut claimed = Vec::new();
     let mut parked = Vec::new();
+    let mut ended = Vec::new();
+    // Workflows of which a run cannot take its turn for another reason than the limit: the turn is the next one's.
+    let mut passed: BTreeMap<WorkflowId, i64> = BTreeMap::new();
     for mut run in read_runs(tx, ids).await? {
         let parts = async {
             let account = live.account(tx, run.org_id, run.principal.id, now).await?.cloned();
@@ -176,7 +205,7 @@ async fn lease(
             Ok::<_, StorageError>(account.zip(workflow))
         };
         let Some((account, workflow)) = parts.await? else {
-            crate::cancel::end_orphan(tx, storage, &run, now).await?;
+            ended.push(crate::cancel::end_orphan(tx, &run, now).await?);
             continue;
         };
         let mut why = 0;
@@ -184,6 +213,9 @@ async fn lease(
         why |= if account.suspended { PARKED_ACCOUNT } else { 0 };
         why |= if workflow.paused { PARKED_WORKFLOW } else { 0 };
         run.limited = workflow.concurrency.is_some();
+        if why != 0 && run.limited {
+            *passed.entry(run.workflow_id).or_default() += 1;
+        }
         if let Some(limit) = workflow.concurrency.filter(|_| why == 0) {
             let running = match running.entry(run.workflow_id) {
                 std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
@@ -207,37 +239,39 @@ async fn lease(
         }
     }
     tx.insert_rows(
-        "INSERT INTO ready (run_id, org_id, workflow_id, account_id, priority, due_at, parked) VALUES {rows}",
-        7,
+        "INSERT INTO ready (run_id, org_id, workflow_id, account_id, due_at, parked) VALUES {rows}",
+        6,
         &parked,
         |s, (run, why)| {
             s.bind(run.run_id.0)
                 .bind(run.org_id.0)
                 .bind(run.workflow_id.0)
                 .bind(run.principal.id.0)
-                .bind(0_i64)
                 .bind(now.as_micros())
                 .bind(*why)
         },
     )
     .await?;
     insert_leases(tx, storage.node(), &claimed).await?;
-    for run in &claimed {
-        tx.query("UPDATE runs SET state = 'running', attempt = $2, started_at = COALESCE(started_at, $3), due_at = NULL WHERE id = $1")
-            .bind(run.run_id.0)
-            .bind(i64::from(run.attempt))
-            .bind(now.as_micros())
-            .execute()
-            .await?;
+    tx.insert_rows(
+        "UPDATE runs SET state = 'running', attempt = v.column2, started_at = COALESCE(runs.started_at, v.column3), due_at = NULL \
+         FROM (VALUES {rows}) AS v WHERE runs.id = v.column1",
+        3,
+        &claimed,
+        |s, run| s.bind(run.run_id.0).bind(i64::from(run.attempt)).bind(now.as_micros()),
+    )
+    .await?;
+    for (workflow, free) in passed {
+        crate::finish::unpark_next(tx, workflow, free).await?;
     }
-    Ok(claimed)
+    Ok(Leased { runs: claimed, ended })
 }
 
 /// How many runs of a workflow have leases; its row is locked, so that two nodes do not both take the last place.
 async fn count_running(tx: &mut Tx, workflow: WorkflowId) -> Result<i64, StorageError> {
     tx.query("SELECT id FROM workflows WHERE id = $1 /*UPDATE*/").bind(workflow.0).fetch_optional().await?;
     let row = tx
-        .query("SELECT count(*) FROM leases WHERE workflow_id = $1")
+        .query("SELECT count(*) FROM leases WHERE workflow_id = $1 AND limited = 1")
         .bind(workflow.0)
         .fetch_optional()
         .await?;
@@ -250,8 +284,8 @@ pub(crate) async fn insert_leases(
     runs: &[Claimed],
 ) -> Result<(), StorageError> {
     tx.insert_rows(
-        "INSERT INTO leases (run_id, org_id, workflow_id, account_id, node_id, epoch) VALUES {rows}",
-        6,
+        "INSERT INTO leases (run_id, org_id, workflow_id, account_id, node_id, epoch, limited) VALUES {rows}",
+        7,
         runs,
         |s, run| {
             s.bind(run.run_id.0)
@@ -260,6 +294,7 @@ pub(crate) async fn insert_leases(
                 .bind(run.principal.id.0)
                 .bind(node.0)
                 .bind(run.epoch)
+                .bind(i64::from(run.limited))
         },
     )
     .await

@@ -103,12 +103,14 @@ impl Tx {
         self.statement(text)
     }
 
-    /// A statement with `n` rows of `columns` placeholders where the text says `{rows}`, and no others.
+    /// A statement with `n` rows of `columns` placeholders where the text says `{rows}`, and at most one more value where it
+    /// says `{after}`.
     pub(crate) fn query_rows(&mut self, sql: &'static str, columns: usize, n: usize) -> Statement<'_> {
         let backend = self.backend();
         let text = self.texts.get((sql, n), || {
             let rows = dialect::placeholders(backend, columns, n);
-            dialect::row_locks(backend, sql).replace("{rows}", &rows)
+            let after = dialect::placeholder(backend, columns * n + 1);
+            dialect::row_locks(backend, sql).replace("{rows}", &rows).replace("{after}", &after)
         });
         self.statement(dialect::trusted(text))
     }

@@ -145,7 +145,6 @@ pub(crate) const fn clock_sql(backend: Backend) -> &'static str {
 /// `n` rows of `columns` placeholders: `($1,$2),($3,$4)`. SQLite gets `?`, since it looks numbered ones up by name, one
 /// after another.
 pub(crate) fn placeholders(backend: Backend, columns: usize, n: usize) -> String {
-    use std::fmt::Write as _;
     let mut text = String::with_capacity(n * columns * 6);
     let mut number = 1;
     for row in 0..n {
@@ -154,17 +153,20 @@ pub(crate) fn placeholders(backend: Backend, columns: usize, n: usize) -> String
             if column > 0 {
                 text.push(',');
             }
-            match backend {
-                Backend::Sqlite => text.push('?'),
-                Backend::Postgres => {
-                    let _ = write!(text, "${number}");
-                }
-            }
+            text.push_str(&placeholder(backend, number));
             number += 1;
         }
         text.push(')');
     }
     text
+}
+
+/// The placeholder of the `number`th value, for a text in which values stand in order.
+pub(crate) fn placeholder(backend: Backend, number: usize) -> String {
+    match backend {
+        Backend::Sqlite => "?".to_owned(),
+        Backend::Postgres => format!("${number}"),
+    }
 }
 
 /// Runs the migrations that are missing.
@@ -204,6 +206,8 @@ pub(crate) fn classify(error: sqlx::Error) -> StorageError {
                 {
                     StorageError::Unavailable(error)
                 }
+                // PostgreSQL: a character that its text cannot hold, U+0000.
+                Some("22021" | "22P05") => StorageError::Refused(message.to_owned()),
                 // PostgreSQL: serialization failure, deadlock, lock not available.
                 Some("40001" | "40P01" | "55P03") => StorageError::Conflict(error),
                 Some(code) if is_sqlite_outage(code) => StorageError::Unavailable(error),

@@ -1,11 +1,11 @@
 //! Finishing an attempt: outcome, retry or dead letter, with the audit entry, in the journal's transaction. What must hold: only
 //! who holds the lease, with its epoch, can finish; who lost it changes nothing.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
-use factotum_model::{ErrorCode, RunId, RunState, Timestamp};
+use factotum_model::{ErrorCode, RunId, RunState, Timestamp, WorkflowId};
 
 use crate::claim::{Claimed, PARKED_CONCURRENCY};
 use crate::connection::Tx;
@@ -92,13 +92,21 @@ pub(crate) async fn write(
     let now = shared.clock.now();
     let returned = tx
         .insert_rows(
-            "DELETE FROM leases WHERE (run_id, epoch, node_id) IN (VALUES {rows}) RETURNING run_id",
+            "DELETE FROM leases WHERE (run_id, epoch, node_id) IN (VALUES {rows}) RETURNING run_id, workflow_id, limited",
             3,
             all,
             |s, f| s.bind(f.run.run_id.0).bind(f.run.epoch).bind(shared.node.0),
         )
         .await?;
-    let held: HashSet<RunId> = returned.iter().map(|row| row.id(0)).collect::<Result<_, _>>()?;
+    let mut held: HashSet<RunId> = HashSet::with_capacity(returned.len());
+    // Sorted, so that two nodes lock the workflows in the same order.
+    let mut places: BTreeMap<WorkflowId, i64> = BTreeMap::new();
+    for row in &returned {
+        held.insert(row.id(0)?);
+        if row.get::<i64>(2)? != 0 {
+            *places.entry(row.id(1)?).or_default() += 1;
+        }
+    }
     let finished: Vec<&Finished> = all.iter().copied().filter(|f| held.contains(&f.run.run_id)).collect();
     tx.insert_rows(
         "UPDATE runs SET state = v.column2, finished_at = v.column3, due_at = v.column4, output = v.column5, error_code = v.column6, \
@@ -120,7 +128,8 @@ pub(crate) async fn write(
                     _ => None,
                 })
                 .bind(error.map(|(code, _)| code.as_str()))
-                .bind(error.map(|(_, message)| message.clone()))
+                // PostgreSQL stores no U+0000, and a guest's message must not keep its run from ending.
+                .bind(error.map(|(_, message)| message.replace('\0', "\u{FFFD}")))
                 .bind(f.usage.clone())
                 .bind(i64::from(f.run.lost) + i64::from(f.end == End::Released))
         },
@@ -128,15 +137,14 @@ pub(crate) async fn write(
     .await?;
     let again: Vec<&Finished> = finished.iter().copied().filter(|f| !f.state().is_terminal()).collect();
     tx.insert_rows(
-        "INSERT INTO ready (run_id, org_id, workflow_id, account_id, priority, due_at, parked) VALUES {rows}",
-        7,
+        "INSERT INTO ready (run_id, org_id, workflow_id, account_id, due_at, parked) VALUES {rows}",
+        6,
         &again,
         |s, f| {
             s.bind(f.run.run_id.0)
                 .bind(f.run.org_id.0)
                 .bind(f.run.workflow_id.0)
                 .bind(f.run.principal.id.0)
-                .bind(0_i64)
                 .bind(match f.end {
                     End::Retry(at, ..) => at.as_micros(),
                     _ => now.as_micros(),
@@ -154,25 +162,29 @@ pub(crate) async fn write(
     )
     .await?;
     let mut due = !again.is_empty();
-    for f in finished.iter().filter(|f| f.run.limited) {
-        due |= unpark_next(tx, f.run.workflow_id).await?;
+    for (workflow, free) in places {
+        due |= unpark_next(tx, workflow, free).await?;
     }
     entries.extend(finished.iter().map(|f| entry(f, now)));
     Ok(Outcome { held: all.iter().map(|f| held.contains(&f.run.run_id)).collect(), due })
 }
 
-/// Lets the longest waiting run of a workflow with a concurrency limit come up again.
+/// Lets the longest waiting `free` runs of a workflow with a concurrency limit come up again. The workflow's row is taken
+/// first: a claim that is about to park one holds it, and would otherwise be overlooked.
 pub(crate) async fn unpark_next(
     tx: &mut Tx,
-    workflow: factotum_model::WorkflowId,
+    workflow: WorkflowId,
+    free: i64,
 ) -> Result<bool, StorageError> {
+    tx.query("SELECT id FROM workflows WHERE id = $1 /*UPDATE*/").bind(workflow.0).fetch_optional().await?;
     let changed = tx
         .query(
             "UPDATE ready SET parked = 0 WHERE run_id IN \
-             (SELECT run_id FROM ready WHERE workflow_id = $1 AND parked = $2 ORDER BY due_at LIMIT 1)",
+             (SELECT run_id FROM ready WHERE workflow_id = $1 AND parked = $2 ORDER BY due_at, run_id LIMIT $3)",
         )
         .bind(workflow.0)
         .bind(PARKED_CONCURRENCY)
+        .bind(free)
         .execute()
         .await?;
     Ok(changed > 0)

@@ -11,6 +11,7 @@ pub mod blobs;
 mod cancel;
 pub mod claim;
 mod connection;
+mod dedup_keys;
 mod dialect;
 pub mod error;
 pub mod events;

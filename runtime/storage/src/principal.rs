@@ -39,12 +39,12 @@ pub(crate) struct LiveTrigger {
     pub(crate) paused: bool,
 }
 
-/// What one transaction has looked up: each thing once.
+/// What one transaction has looked up: each thing once, under the organization that asked for it.
 #[derive(Default)]
 pub(crate) struct Live {
-    accounts: HashMap<AccountId, Option<LiveAccount>>,
-    workflows: HashMap<WorkflowId, Option<LiveWorkflow>>,
-    triggers: HashMap<TriggerId, Option<LiveTrigger>>,
+    accounts: HashMap<(OrgId, AccountId), Option<LiveAccount>>,
+    workflows: HashMap<(OrgId, WorkflowId), Option<LiveWorkflow>>,
+    triggers: HashMap<(WorkflowId, TriggerId), Option<LiveTrigger>>,
 }
 
 impl Live {
@@ -56,7 +56,7 @@ impl Live {
         id: AccountId,
         now: Timestamp,
     ) -> Result<Option<&LiveAccount>, StorageError> {
-        let found = match self.accounts.entry(id) {
+        let found = match self.accounts.entry((org, id)) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(live_account(tx, org, id, now).await?),
         };
@@ -70,7 +70,7 @@ impl Live {
         org: OrgId,
         id: WorkflowId,
     ) -> Result<Option<&LiveWorkflow>, StorageError> {
-        let found = match self.workflows.entry(id) {
+        let found = match self.workflows.entry((org, id)) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(live_workflow(tx, org, id).await?),
         };
@@ -84,7 +84,7 @@ impl Live {
         workflow: WorkflowId,
         id: TriggerId,
     ) -> Result<Option<LiveTrigger>, StorageError> {
-        if let Some(found) = self.triggers.get(&id) {
+        if let Some(found) = self.triggers.get(&(workflow, id)) {
             return Ok(*found);
         }
         let row = tx
@@ -95,7 +95,7 @@ impl Live {
             .await?;
         let found = row.map(|row| row.get::<Option<i64>>(0)).transpose()?;
         let found = found.map(|paused| LiveTrigger { paused: paused.is_some() });
-        self.triggers.insert(id, found);
+        self.triggers.insert((workflow, id), found);
         Ok(found)
     }
 }
@@ -120,7 +120,7 @@ pub(crate) async fn live_account(
     let word: String = row.get(0)?;
     let kind = AccountKind::from_word(&word).ok_or_else(|| StorageError::damaged("accounts.kind", word))?;
     let principal = Principal { id, kind, name: row.get(1)? };
-    let suspended = row.get::<Option<i64>>(2)?.is_some();
+    let suspended = row.get::<Option<i64>>(2)?.is_some() && still_suspended(tx, id).await?;
     let grants = match kind {
         AccountKind::Base => Grants::all(),
         AccountKind::Member => member_grants(tx, org, id).await?,
@@ -138,6 +138,19 @@ pub(crate) async fn live_account(
         }
     };
     Ok(Some(LiveAccount { principal, grants, suspended }))
+}
+
+/// Whether an account that was seen suspended is so until this transaction ends. Whoever resumes it takes the account's row
+/// before looking for what waits, so a run that is parked on this answer is found. The row is not taken where nothing is
+/// suspended: that would cost each accept a write.
+async fn still_suspended(tx: &mut Tx, id: AccountId) -> Result<bool, StorageError> {
+    tx.query("SELECT id FROM accounts WHERE id = $1 /*SHARE*/").bind(id.0).fetch_optional().await?;
+    let row = tx
+        .query("SELECT suspended_at FROM suspensions WHERE account_id = $1")
+        .bind(id.0)
+        .fetch_optional()
+        .await?;
+    Ok(row.is_some())
 }
 
 /// What a member's roles add up to.
@@ -171,20 +184,34 @@ async fn live_workflow(
         .bind(org.0)
         .fetch_optional()
         .await?;
-    row.map(|row| {
-        let digest: Vec<u8> = row.get(4)?;
-        Ok(LiveWorkflow {
+    let Some(row) = row else { return Ok(None) };
+    let digest: Vec<u8> = row.get(4)?;
+    let (mut paused, mut org_suspended) =
+        (row.get::<Option<i64>>(5)?.is_some(), row.get::<Option<i64>>(6)?.is_some());
+    if paused || org_suspended {
+        // As in `still_suspended`: what is parked on this answer must be found by whoever resumes.
+        let row = tx
+            .query(
+                "SELECT w.paused_at, o.suspended_at FROM workflows w JOIN organizations o ON o.id = w.org_id \
+                 WHERE w.id = $1 /*SHARE*/",
+            )
+            .bind(id.0)
+            .fetch_optional()
+            .await?
+            .ok_or_else(|| StorageError::damaged("workflows", "a row vanished"))?;
+        paused = row.get::<Option<i64>>(0)?.is_some();
+        org_suspended = row.get::<Option<i64>>(1)?.is_some();
+    }
+    Ok(Some(LiveWorkflow {
             name: row.get(0)?,
             version: row.get(1)?,
             grants: row.json(2, "workflow_versions.grants")?,
             concurrency: row.get(3)?,
             digest: Digest::try_from(digest.as_slice())
                 .map_err(|e| StorageError::damaged("plugins.digest", e))?,
-            paused: row.get::<Option<i64>>(5)?.is_some(),
-            org_suspended: row.get::<Option<i64>>(6)?.is_some(),
-        })
-    })
-    .transpose()
+            paused,
+            org_suspended,
+    }))
 }
 
 /// Who holds a key's secret, as the API needs it to answer a request.

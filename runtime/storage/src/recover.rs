@@ -95,7 +95,7 @@ impl Storage {
                 .execute()
                 .await?;
             tx.query(
-                "INSERT INTO ready (run_id, org_id, workflow_id, account_id, priority, due_at, parked) VALUES ($1, $2, $3, $4, 0, $5, 0)",
+                "INSERT INTO ready (run_id, org_id, workflow_id, account_id, due_at, parked) VALUES ($1, $2, $3, $4, $5, 0)",
             )
             .bind(run.0)
             .bind(org.0)

@@ -1,9 +1,10 @@
 //! The kill switch: nothing of a suspended account or organization is dispatched; queued work waits. What must hold: the
-//! runs that wait are marked in the same transaction, so that no claim finds them.
+//! runs that wait are marked in the same transaction, so that no claim finds them; what comes up again is asked about its
+//! workflow's limit anew, since places may have become free while it waited for two reasons.
 
 use factotum_model::{AccountId, OrgId, Timestamp};
 
-use crate::claim::{PARKED_ACCOUNT, PARKED_ORG};
+use crate::claim::{PARKED_ACCOUNT, PARKED_CONCURRENCY, PARKED_ORG};
 use crate::connection::Tx;
 use crate::error::StorageError;
 
@@ -15,15 +16,19 @@ pub async fn suspend_account(
     now: Timestamp,
 ) -> Result<bool, StorageError> {
     let changed = tx
-        .query("INSERT INTO suspensions (account_id, org_id, suspended_at) VALUES ($1, $2, $3) ON CONFLICT (account_id) DO NOTHING")
+        .query(
+            "INSERT INTO suspensions (account_id, org_id, suspended_at) SELECT id, org_id, $3 FROM accounts \
+             WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL ON CONFLICT (account_id) DO NOTHING",
+        )
         .bind(account.0)
         .bind(org.0)
         .bind(now.as_micros())
         .execute()
         .await?;
-    tx.query("UPDATE ready SET parked = parked | $2 WHERE account_id = $1 AND parked & $2 = 0")
+    tx.query("UPDATE ready SET parked = parked | $2 WHERE account_id = $1 AND org_id = $3 AND parked & $2 = 0")
         .bind(account.0)
         .bind(PARKED_ACCOUNT)
+        .bind(org.0)
         .execute()
         .await?;
     Ok(changed > 0)
@@ -31,10 +36,13 @@ pub async fn suspend_account(
 
 /// Ends an account's suspension; whether there was one.
 pub async fn resume_account(tx: &mut Tx, account: AccountId) -> Result<bool, StorageError> {
+    // First the row that whoever parks a run holds meanwhile, so that no parked run is overlooked.
+    tx.query("SELECT id FROM accounts WHERE id = $1 /*UPDATE*/").bind(account.0).fetch_optional().await?;
     let changed = tx.query("DELETE FROM suspensions WHERE account_id = $1").bind(account.0).execute().await?;
-    tx.query("UPDATE ready SET parked = parked - $2 WHERE account_id = $1 AND parked & $2 <> 0")
+    tx.query("UPDATE ready SET parked = (parked - $2) & $3 WHERE account_id = $1 AND parked & $2 <> 0")
         .bind(account.0)
         .bind(PARKED_ACCOUNT)
+        .bind(!PARKED_CONCURRENCY)
         .execute()
         .await?;
     Ok(changed > 0)
@@ -63,9 +71,10 @@ pub async fn resume_org(tx: &mut Tx, org: OrgId) -> Result<bool, StorageError> {
         .bind(org.0)
         .execute()
         .await?;
-    tx.query("UPDATE ready SET parked = parked - $2 WHERE org_id = $1 AND parked & $2 <> 0")
+    tx.query("UPDATE ready SET parked = (parked - $2) & $3 WHERE org_id = $1 AND parked & $2 <> 0")
         .bind(org.0)
         .bind(PARKED_ORG)
+        .bind(!PARKED_CONCURRENCY)
         .execute()
         .await?;
     Ok(changed > 0)

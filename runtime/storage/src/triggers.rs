@@ -206,7 +206,9 @@ pub async fn delete(tx: &mut Tx, org: OrgId, id: TriggerId, now: Timestamp) -> R
         .bind(now.as_micros())
         .execute()
         .await?;
-    tx.query("DELETE FROM schedules WHERE trigger_id = $1").bind(id.0).execute().await?;
+    if changed > 0 {
+        tx.query("DELETE FROM schedules WHERE trigger_id = $1").bind(id.0).execute().await?;
+    }
     Ok(changed > 0)
 }
 

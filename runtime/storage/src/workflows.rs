@@ -3,7 +3,7 @@
 use factotum_model::workflow::{Limits, RetryPolicy};
 use factotum_model::{AccountId, Digest, Grants, OrgId, PluginId, Timestamp, WorkflowId};
 
-use crate::claim::PARKED_WORKFLOW;
+use crate::claim::{PARKED_CONCURRENCY, PARKED_WORKFLOW};
 use crate::connection::{Row, Tx};
 use crate::error::StorageError;
 
@@ -115,9 +115,16 @@ pub async fn put(
     // A higher limit lets parked runs come up; each that is still too many is parked again.
     tx.query("UPDATE ready SET parked = 0 WHERE workflow_id = $1 AND parked = $2")
         .bind(id.0)
-        .bind(crate::claim::PARKED_CONCURRENCY)
+        .bind(PARKED_CONCURRENCY)
         .execute()
         .await?;
+    if new.concurrency.is_some() {
+        // Runs that began without a limit take places too, and give them back.
+        tx.query("UPDATE leases SET limited = 1 WHERE workflow_id = $1 AND limited = 0")
+            .bind(id.0)
+            .execute()
+            .await?;
+    }
     let workflow = find(tx, org, name).await?;
     workflow
         .map(|w| (w, created))
@@ -199,13 +206,25 @@ pub async fn set_paused(
         .bind(now.as_micros())
         .execute()
         .await?;
-    let sql = if paused {
-        "UPDATE ready SET parked = parked | $2 WHERE workflow_id = $1 AND parked & $2 = 0"
+    if changed == 0 {
+        return Ok(false);
+    }
+    if paused {
+        tx.query("UPDATE ready SET parked = parked | $2 WHERE workflow_id = $1 AND parked & $2 = 0")
+            .bind(id.0)
+            .bind(PARKED_WORKFLOW)
+            .execute()
+            .await?;
     } else {
-        "UPDATE ready SET parked = parked - $2 WHERE workflow_id = $1 AND parked & $2 <> 0"
-    };
-    tx.query(sql).bind(id.0).bind(PARKED_WORKFLOW).execute().await?;
-    Ok(changed > 0)
+        // What comes up again is asked about the limit anew: places may have become free meanwhile.
+        tx.query("UPDATE ready SET parked = (parked - $2) & $3 WHERE workflow_id = $1 AND parked & $2 <> 0")
+            .bind(id.0)
+            .bind(PARKED_WORKFLOW)
+            .bind(!PARKED_CONCURRENCY)
+            .execute()
+            .await?;
+    }
+    Ok(true)
 }
 
 /// Deletes a workflow and its triggers; its runs stay. Whether it was there. Queued runs end when they come up.
@@ -217,8 +236,11 @@ pub async fn delete(tx: &mut Tx, org: OrgId, id: WorkflowId, now: Timestamp) -> 
         .bind(now.as_micros())
         .execute()
         .await?;
+    if changed == 0 {
+        return Ok(false);
+    }
     let triggers = tx
-        .query("UPDATE triggers SET deleted_at = $2, token_hash = NULL WHERE workflow_id = $1 AND deleted_at IS NULL RETURNING id")
+        .query("UPDATE triggers SET deleted_at = $2, token_hash = NULL, sealed = NULL, data_key_id = NULL WHERE workflow_id = $1 AND deleted_at IS NULL RETURNING id")
         .bind(id.0)
         .bind(now.as_micros())
         .fetch_all()
@@ -230,7 +252,7 @@ pub async fn delete(tx: &mut Tx, org: OrgId, id: WorkflowId, now: Timestamp) -> 
             .await?;
     }
     tx.query("UPDATE ready SET parked = 0 WHERE workflow_id = $1").bind(id.0).execute().await?;
-    Ok(changed > 0)
+    Ok(true)
 }
 
 fn read(row: &Row) -> Result<Workflow, StorageError> {

@@ -119,7 +119,7 @@ CREATE TABLE data_keys (
 
 CREATE TABLE secrets (
     org_id UUID NOT NULL REFERENCES organizations (id),
-    name TEXT NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
     data_key_id UUID NOT NULL REFERENCES data_keys (id),
     sealed BYTEA NOT NULL,
     version BIGINT NOT NULL,

@@ -24,7 +24,7 @@ CREATE TABLE plugins (
 CREATE TABLE workflows (
     id UUID NOT NULL PRIMARY KEY,
     org_id UUID NOT NULL REFERENCES organizations (id),
-    name TEXT NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
     version BIGINT NOT NULL,
     paused_at BIGINT,
     created_at BIGINT NOT NULL,
@@ -83,7 +83,7 @@ CREATE INDEX schedules_due ON schedules (next_at);
 
 CREATE TABLE kv (
     workflow_id UUID NOT NULL REFERENCES workflows (id),
-    key TEXT NOT NULL,
+    key TEXT COLLATE "C" NOT NULL,
     value BYTEA NOT NULL,
     version BIGINT NOT NULL,
     expires_at BIGINT,

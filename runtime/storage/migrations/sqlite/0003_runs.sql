@@ -47,23 +47,26 @@ CREATE TABLE ready (
     org_id BLOB NOT NULL,
     workflow_id BLOB NOT NULL,
     account_id BLOB NOT NULL,
-    priority INTEGER NOT NULL,
     due_at INTEGER NOT NULL,
     parked INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX ready_due ON ready (org_id, priority, due_at) WHERE parked = 0;
+CREATE INDEX ready_due ON ready (org_id, due_at, run_id) WHERE parked = 0;
 CREATE INDEX ready_of_account ON ready (account_id);
 CREATE INDEX ready_parked ON ready (workflow_id, due_at) WHERE parked <> 0;
 
--- Runs that a node is running. The epoch grows with each claim of the run and fences its finish.
+-- Runs that a node is running. The epoch grows with each claim of the run and fences its finish; `limited` runs take a place
+-- of their workflow's concurrency limit and give it back at their end.
 CREATE TABLE leases (
     run_id BLOB NOT NULL PRIMARY KEY,
     org_id BLOB NOT NULL,
     workflow_id BLOB NOT NULL,
     account_id BLOB NOT NULL,
     node_id BLOB NOT NULL,
-    epoch INTEGER NOT NULL
+    epoch INTEGER NOT NULL,
+    limited INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX leases_limited ON leases (workflow_id) WHERE limited = 1;
 
 CREATE TABLE nodes (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),

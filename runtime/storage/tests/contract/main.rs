@@ -1,0 +1,33 @@
+//! The storage contract: every behaviour that the rest of Factotum relies on, run on SQLite and on PostgreSQL alike. What must
+//! hold: no test here knows which backend it is on, but for `attacks_*.rs`, which attack each in its own words; no test
+//! sleeps: the clock is turned by hand, and waits are for conditions.
+
+#![expect(clippy::unwrap_used, reason = "in a test, an error is a failure, and unwrap shows it")]
+
+#[macro_use]
+mod world;
+
+mod accept;
+mod accept_refusals;
+//mod attacks;
+//mod attacks_postgres;
+//mod attacks_sqlite;
+mod audit;
+mod cancel;
+mod claim;
+mod concurrency;
+mod dedup;
+mod fixture;
+mod finish;
+mod handoff;
+mod idempotency;
+mod journal;
+mod kv;
+mod migrations;
+mod organizations;
+mod parking;
+mod recover;
+mod revoke;
+mod schedules;
+mod secrets;
+mod tenancy;
