@@ -2,13 +2,13 @@
 //! nothing of it (`Content-Security-Policy: sandbox`, `nosniff`); an internal failure says its code, not its inside.
 
 use bytes::Bytes;
-use factotum_model::{ErrorCode, Outcome, RequestId, RunId};
+use factotum_model::{ErrorCode, RequestId, RunId};
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, RETRY_AFTER,
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// How long a sender should wait before it tries again, in seconds.
 pub const RETRY_AFTER_S: u32 = 5;
@@ -46,18 +46,18 @@ impl Answer {
         answer
     }
 
-    /// The workflow's own answer: a string as text, anything else as JSON, a failure as 502.
-    pub fn outcome(outcome: &Outcome, request: RequestId) -> Self {
-        match outcome {
-            Outcome::Output(Value::String(text)) => {
-                Self::of(StatusCode::OK, "text/plain; charset=utf-8", text.clone())
-            }
-            Outcome::Output(value) => Self::of(StatusCode::OK, "application/json", value.to_string()),
-            Outcome::Error { code, message } => Self::failed(*code, message, request),
+    /// The workflow's own answer, from its output's JSON text: a string as text, anything else as it is.
+    pub fn output(json: &str) -> Self {
+        if json.trim_start().starts_with('"')
+            && let Ok(text) = serde_json::from_str::<String>(json)
+        {
+            return Self::of(StatusCode::OK, "text/plain; charset=utf-8", text);
         }
+        Self::of(StatusCode::OK, "application/json", json.to_owned())
     }
 
-    fn failed(code: ErrorCode, message: &str, request: RequestId) -> Self {
+    /// 502: the workflow failed.
+    pub fn failed(code: ErrorCode, message: &str, request: RequestId) -> Self {
         // What a workflow says of its own failure is meant for its callers; a trap's trace is not.
         let detail = match code {
             ErrorCode::Failed => message,
@@ -111,6 +111,8 @@ impl<B: From<Bytes>> From<Answer> for Response<B> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn request() -> RequestId {
@@ -126,38 +128,25 @@ mod tests {
 
     #[test]
     fn an_output_is_text_or_json() {
-        let text = Answer::outcome(&Outcome::Output("<script>".into()), request());
-        assert_eq!(shown(&text), (200, "text/plain; charset=utf-8", "<script>"));
-        for (value, body) in [
-            (json!({"total": 3}), r#"{"total":3}"#),
-            (json!(null), "null"),
-            (json!([1, "a"]), r#"[1,"a"]"#),
-            (json!({"status": 201, "headers": {}, "body": "x"}), r#"{"body":"x","headers":{},"status":201}"#),
-        ] {
-            let answer = Answer::outcome(&Outcome::Output(value), request());
-            let (status, content_type, shown) = shown(&answer);
-            assert_eq!((status, content_type), (200, "application/json"));
-            assert_eq!(
-                serde_json::from_str::<Value>(shown).unwrap(),
-                serde_json::from_str::<Value>(body).unwrap()
-            );
+        assert_eq!(shown(&Answer::output(r#""<script>""#)), (200, "text/plain; charset=utf-8", "<script>"));
+        for json in [r#"{"total":3}"#, "null", r#"[1,"a"]"#, "7", r#"{"status":201,"headers":{},"body":"x"}"#]
+        {
+            assert_eq!(shown(&Answer::output(json)), (200, "application/json", json));
         }
     }
 
     #[test]
     fn a_failure_is_502_with_its_code_and_without_its_inside() {
         let id = request();
-        let failure =
-            |code| Answer::outcome(&Outcome::Error { code, message: "0x7f: wasm trace".into() }, id);
-        let trap = failure(ErrorCode::Trap);
+        let trap = Answer::failed(ErrorCode::Trap, "0x7f: wasm trace", id);
         let (status, content_type, body) = shown(&trap);
         assert_eq!((status, content_type), (502, "application/problem+json"));
         assert!(!body.contains("trace"), "{body}");
         let problem: Value = serde_json::from_str(body).unwrap();
         assert_eq!((&problem["code"], &problem["status"]), (&json!("trap"), &json!(502)));
         assert_eq!(problem["request_id"], id.to_string());
-        let said = failure(ErrorCode::Failed);
-        assert!(shown(&said).2.contains("wasm trace"), "the workflow's own words");
+        let said = Answer::failed(ErrorCode::Failed, "no such order", id);
+        assert!(shown(&said).2.contains("no such order"), "the workflow's own words");
     }
 
     #[test]

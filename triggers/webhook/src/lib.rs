@@ -3,13 +3,22 @@
 //! axum, which hands in the parts of a request, or of how a workflow is run.
 
 pub mod answer;
+mod body;
 pub mod config;
 pub mod dedup;
+mod known;
+mod receive;
+pub mod refusal;
+mod reply;
 pub mod request;
+pub mod stored;
+mod tally;
 pub mod token;
 pub mod verify;
 
 pub use answer::Answer;
 pub use config::{ConfigError, check_config};
+pub use receive::Webhooks;
+pub use refusal::Refusal;
 pub use request::Delivery;
 pub use token::Token;

@@ -1,0 +1,282 @@
+//! The task that fires schedules: it keeps the next minute in memory, waits, fires, and moves each schedule on. What must hold:
+//! a firing that was seen to be due is tried until the database took it; a schedule that is late is not forgotten, its
+//! policy decides; no step of the clock is slept through.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use factotum_model::{NodeId, Timestamp, TriggerId};
+use factotum_storage::accept::AcceptError;
+use factotum_storage::schedules::Due;
+use factotum_storage::{Backend, Storage, StorageError, audit_entries, nodes, schedules, triggers};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::firing::{self, Firing, Plan};
+use crate::turn;
+use crate::wheel::Wheel;
+
+/// How far ahead schedules are kept in memory.
+const HORIZON: Duration = Duration::from_mins(1);
+/// The most schedules kept there; of more, the earliest.
+const MAX_ARMED: u32 = 200_000;
+/// How often the next minute is read anew, on one node and on several.
+const REFRESH: Duration = Duration::from_secs(20);
+const REFRESH_AMONG_NODES: Duration = Duration::from_secs(5);
+/// The longest sleep: the clock may be set meanwhile.
+const NAP: Duration = Duration::from_secs(1);
+/// How many schedules are decided and moved on in one transaction.
+const BATCH: usize = 512;
+/// How long to wait after a failure.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Nodes not heard of for this long do not count.
+const SILENT: Duration = Duration::from_secs(10);
+
+/// Fires the schedules of a database.
+#[derive(Debug)]
+pub struct Scheduler {
+    storage: Storage,
+    changed: Notify,
+}
+
+/// A schedule whose time has come.
+#[derive(Debug)]
+struct Item {
+    due: Due,
+    noticed: Timestamp,
+    not_before: Instant,
+    plan: Option<Plan>,
+}
+
+/// What the task knows between two rounds.
+#[derive(Debug)]
+struct State {
+    wheel: Wheel,
+    pending: VecDeque<Item>,
+    nodes: Vec<NodeId>,
+    horizon: Timestamp,
+    read_again: Instant,
+}
+
+impl Scheduler {
+    /// The scheduler of a database; [`Scheduler::run`] sets it going.
+    pub fn over(storage: Storage) -> Self {
+        Self { storage, changed: Notify::new() }
+    }
+
+    /// A schedule was made, changed or resumed on this node: look at once.
+    pub fn changed(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Fires until it is stopped. What was begun is brought to an end first.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut state = State {
+            wheel: Wheel::default(),
+            pending: VecDeque::new(),
+            nodes: Vec::new(),
+            horizon: self.storage.clock().now(),
+            read_again: Instant::now(),
+        };
+        while !stop.is_cancelled() {
+            if state.read_again <= Instant::now() {
+                self.read_ahead(&mut state).await;
+            }
+            self.notice(&mut state);
+            let batch = ripe(&mut state.pending);
+            if batch.is_empty() {
+                let nap = self.nap(&state);
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = self.changed.notified() => state.read_again = Instant::now(),
+                    () = tokio::time::sleep(nap) => {}
+                }
+            } else {
+                self.fire(&mut state, batch).await;
+            }
+        }
+    }
+
+    /// Reads the next minute into memory. What is being fired stays out of it.
+    async fn read_ahead(&self, state: &mut State) {
+        let now = self.storage.clock().now();
+        let several = self.storage.backend() == Backend::Postgres;
+        let read = async {
+            let mut tx = self.storage.read().await?;
+            let due = schedules::due(&mut tx, now.plus(HORIZON), MAX_ARMED).await?;
+            let nodes = if several { nodes::list(&mut tx).await? } else { Vec::new() };
+            Ok::<_, StorageError>((due, nodes))
+        };
+        match read.await {
+            Ok((due, nodes)) => {
+                let busy: HashSet<TriggerId> = state.pending.iter().map(|item| item.due.trigger_id).collect();
+                state.nodes = alive(&nodes);
+                state.horizon = match due.last() {
+                    Some(last) if due.len() == MAX_ARMED as usize => last.next_at,
+                    _ => now.plus(HORIZON),
+                };
+                state.wheel.clear();
+                for due in due.into_iter().filter(|due| !busy.contains(&due.trigger_id)) {
+                    state.wheel.put(due);
+                }
+                state.read_again = Instant::now() + if several { REFRESH_AMONG_NODES } else { REFRESH };
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the schedules of the next minute cannot be read; those known go on");
+                state.read_again = Instant::now() + PAUSE;
+            }
+        }
+    }
+
+    /// Takes up what has become due, with the time at which that was seen.
+    fn notice(&self, state: &mut State) {
+        let now = self.storage.clock().now();
+        while let Some(due) = state.wheel.take(now) {
+            let wait = turn::wait(&state.nodes, self.storage.node(), due.trigger_id);
+            state.pending.push_back(Item {
+                due,
+                noticed: now,
+                not_before: Instant::now() + wait,
+                plan: None,
+            });
+        }
+    }
+
+    fn nap(&self, state: &State) -> Duration {
+        let now = self.storage.clock().now();
+        let until_due = state.wheel.next().map_or(NAP, |at| at.since(now));
+        let until = |at: Instant| at.saturating_duration_since(Instant::now());
+        let until_ripe = state.pending.iter().map(|item| until(item.not_before)).min().unwrap_or(NAP);
+        until_due.min(until_ripe).min(until(state.read_again)).min(NAP)
+    }
+
+    /// Decides, accepts, moves on. What fails is kept, with what was decided, and tried again.
+    async fn fire(&self, state: &mut State, mut batch: Vec<Item>) {
+        if let Err(error) = self.decide(&mut batch).await {
+            tracing::warn!(%error, schedules = batch.len(), "due schedules cannot be read; they are tried again");
+            return put_off(state, batch);
+        }
+        let (moving, failed) = self.accept(batch).await;
+        put_off(state, failed);
+        match self.move_on(&moving).await {
+            Ok(moved) => {
+                for due in moved.into_iter().filter(|due| due.next_at <= state.horizon) {
+                    state.wheel.put(due);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, schedules = moving.len(), "fired schedules are not moved on yet; tried again");
+                put_off(state, moving);
+            }
+        }
+    }
+
+    async fn decide(&self, batch: &mut [Item]) -> Result<(), StorageError> {
+        let mut tx = self.storage.read().await?;
+        for item in batch.iter_mut().filter(|item| item.plan.is_none()) {
+            item.plan = Some(firing::plan(&mut tx, item.due, item.noticed).await?);
+        }
+        Ok(())
+    }
+
+    /// Accepts the firings of all schedules side by side, so that the group commit takes them together. Gives those that
+    /// can move on, and those that failed.
+    async fn accept(&self, batch: Vec<Item>) -> (Vec<Item>, Vec<Item>) {
+        let (mut moving, mut failed) = (Vec::new(), Vec::new());
+        let mut accepts = JoinSet::new();
+        for mut item in batch {
+            match item.plan.take() {
+                None | Some(Plan::Done) => {}
+                Some(plan @ Plan::Move { .. }) => moving.push(Item { plan: Some(plan), ..item }),
+                Some(Plan::Fire(mut firing)) => {
+                    let storage = self.storage.clone();
+                    accepts.spawn(async move {
+                        let outcome = firing.accept(&storage).await;
+                        (item, firing, outcome)
+                    });
+                }
+            }
+        }
+        while let Some(joined) = accepts.join_next().await {
+            let Ok((item, firing, outcome)) = joined else {
+                tracing::error!("a firing's task ended unexpectedly; it is found again at the next reading");
+                continue;
+            };
+            match outcome {
+                Ok(()) => moving.push(Item { plan: Some(Plan::Fire(firing)), ..item }),
+                Err(refused) => match after_refusal(&refused, &firing) {
+                    Some(plan) => moving.push(Item { plan: Some(plan), ..item }),
+                    None => {
+                        tracing::warn!(error = %refused, trigger = %item.due.trigger_id, "a firing was not taken; it is tried again");
+                        failed.push(Item { plan: Some(Plan::Fire(firing)), ..item });
+                    }
+                },
+            }
+        }
+        (moving, failed)
+    }
+
+    /// Moves schedules on, in one transaction. Gives those that stand at a new time.
+    async fn move_on(&self, moving: &[Item]) -> Result<Vec<Due>, StorageError> {
+        if moving.is_empty() {
+            return Ok(Vec::new());
+        }
+        let now = self.storage.clock().now();
+        let (mut moved, mut counts, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+        let mut tx = self.storage.write().await?;
+        for item in moving {
+            let (to, firing) = match &item.plan {
+                Some(Plan::Move { to }) => (*to, None),
+                Some(Plan::Fire(firing)) => (firing.next(), Some(firing)),
+                Some(Plan::Done) | None => continue,
+            };
+            counts.extend(firing.and_then(|firing| firing.count()));
+            // Another node that fired the same has moved it already, and has written what was left out.
+            if schedules::advance(&mut tx, item.due.trigger_id, item.due.next_at, to).await? {
+                entries.extend(firing.and_then(|firing| firing.entry(now)));
+                moved.extend(to.map(|next_at| Due { next_at, ..item.due }));
+            }
+        }
+        triggers::count(&mut tx, &counts).await?;
+        audit_entries::append(&mut tx, &entries).await?;
+        tx.commit().await?;
+        Ok(moved)
+    }
+}
+
+/// The nodes heard of lately, as against the one heard of last: on their common clock, the database's.
+fn alive(nodes: &[nodes::Node]) -> Vec<NodeId> {
+    let latest = nodes.iter().map(|node| node.heartbeat_at).max().unwrap_or(Timestamp::from_micros(0));
+    nodes.iter().filter(|node| latest.since(node.heartbeat_at) < SILENT).map(|node| node.id).collect()
+}
+
+/// What a refusal for good means for the schedule; `None` if the firing is to be tried again.
+fn after_refusal(refused: &AcceptError, firing: &Firing) -> Option<Plan> {
+    match refused {
+        AcceptError::TriggerGone | AcceptError::WorkflowGone => Some(Plan::Move { to: None }),
+        AcceptError::TriggerPaused => Some(Plan::Move { to: firing.next() }),
+        AcceptError::AccountRevoked | AcceptError::Storage(_) => None,
+    }
+}
+
+/// Takes out what may be fired now, the oldest first.
+fn ripe(pending: &mut VecDeque<Item>) -> Vec<Item> {
+    let now = Instant::now();
+    let mut batch = Vec::new();
+    for _ in 0..pending.len() {
+        let Some(item) = pending.pop_front() else { break };
+        if batch.len() < BATCH && item.not_before <= now {
+            batch.push(item);
+        } else {
+            pending.push_back(item);
+        }
+    }
+    batch
+}
+
+fn put_off(state: &mut State, items: Vec<Item>) {
+    let not_before = Instant::now() + PAUSE;
+    state.pending.extend(items.into_iter().map(|item| Item { not_before, ..item }));
+}
