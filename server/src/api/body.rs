@@ -18,6 +18,7 @@ pub const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long and how much of a refused body is read and thrown away, so that a client that sends before it listens gets to
 /// read the answer.
 const DISCARD_TIME: Duration = Duration::from_secs(10);
+const DISCARD_IDLE: Duration = Duration::from_secs(1);
 const DISCARD_BYTES: u64 = 4 << 30;
 
 /// The largest JSON body, in bytes.
@@ -106,12 +107,14 @@ pub fn too_large(limit: u64) -> Problem {
 }
 
 /// Reads and throws away, within bounds. A client that asked first (`Expect: 100-continue`) has sent nothing.
-async fn discard(headers: &HeaderMap, mut body: Body, announced: u64) {
+pub async fn discard(headers: &HeaderMap, mut body: Body, announced: u64) {
     if headers.contains_key(header::EXPECT) || announced > DISCARD_BYTES {
         return;
     }
     // A client that stops sending is answered all the same.
-    let _ = tokio::time::timeout(DISCARD_TIME, async { while let Some(Ok(_)) = body.frame().await {} }).await;
+    let discarded =
+        async { while let Ok(Some(Ok(_))) = tokio::time::timeout(DISCARD_IDLE, body.frame()).await {} };
+    let _ = tokio::time::timeout(DISCARD_TIME, discarded).await;
 }
 
 /// Reads JSON, and names what is wrong with it.

@@ -19,23 +19,13 @@ use http::{HeaderName, HeaderValue, header};
 use super::metrics::Metrics;
 use super::problem::{Code, Problem};
 use crate::config::ProxyConfig;
+use crate::operations::Origin;
 
 /// The header that names the request in every answer.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// How much of `User-Agent` is kept, in characters.
 const MAX_USER_AGENT_CHARS: usize = 200;
-
-/// Where a request came from, for the audit trail.
-#[derive(Debug, Clone)]
-pub struct Origin {
-    /// The request.
-    pub request_id: RequestId,
-    /// The client's address, as far as trusted proxies tell.
-    pub address: std::net::IpAddr,
-    /// The client's program, as it calls itself.
-    pub user_agent: Option<String>,
-}
 
 /// What the edge needs.
 #[derive(Clone)]

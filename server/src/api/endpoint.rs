@@ -187,6 +187,17 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self
     }
 
+    /// Adds a path that takes every method; the endpoint states one of them.
+    pub fn add_any<H, T>(mut self, endpoint: Endpoint, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.router = self.router.route(endpoint.path, axum::routing::any(handler));
+        self.endpoints.push(endpoint);
+        self
+    }
+
     /// The router.
     pub fn into_router(self) -> Router<S> {
         self.router

@@ -14,6 +14,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::operations::Services;
+
 /// Bounds of the latency histograms, in seconds.
 const LATENCY_BOUNDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
 
@@ -29,11 +31,20 @@ struct RouteLabels {
     route: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndLabels {
+    end: &'static str,
+}
+
 /// What the program counts.
 pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     latency: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    journal_waiting: Gauge,
+    slots_free: Gauge,
+    attempts_running: Gauge,
+    attempts: Family<EndLabels, Gauge>,
     /// Open connections.
     pub connections: Gauge,
     /// Requests refused for a key that is none, is revoked or has expired.
@@ -49,8 +60,8 @@ impl std::fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// Everything at zero. `more` registers what others count.
-    pub fn register(more: impl FnOnce(&mut Registry)) -> Self {
+    /// Everything at zero.
+    pub fn register() -> Self {
         let mut registry = Registry::with_prefix("factotum");
         let requests = Family::<RequestLabels, Counter>::default();
         let latency: Family<RouteLabels, Histogram, fn() -> Histogram> =
@@ -65,8 +76,25 @@ impl Metrics {
         let version: Family<Vec<(String, String)>, Gauge<f64, AtomicU64>> = Family::default();
         version.get_or_create(&vec![("version".into(), env!("CARGO_PKG_VERSION").into())]).set(1.0);
         registry.register("build", "The program's version", version);
-        more(&mut registry);
-        Self { registry, requests, latency, connections, unauthenticated, denied }
+        let (journal_waiting, slots_free, attempts_running) =
+            (Gauge::default(), Gauge::default(), Gauge::default());
+        let attempts = Family::<EndLabels, Gauge>::default();
+        registry.register("journal_waiting", "Items that wait for their commit", journal_waiting.clone());
+        registry.register("instances_free", "Guests that could run beside those that do", slots_free.clone());
+        registry.register("attempts_running", "Attempts under way on this node", attempts_running.clone());
+        registry.register("attempts_ended", "Attempts of this node by how they ended", attempts.clone());
+        Self {
+            registry,
+            requests,
+            latency,
+            journal_waiting,
+            slots_free,
+            attempts_running,
+            attempts,
+            connections,
+            unauthenticated,
+            denied,
+        }
     }
 
     /// Counts one answered request.
@@ -87,7 +115,21 @@ impl Metrics {
     }
 
     /// The text of `GET /metrics`.
-    pub fn answer(&self) -> Response {
+    pub fn answer(&self, services: &Services) -> Response {
+        self.journal_waiting.set(services.storage.journal().waiting() as i64);
+        self.slots_free.set(i64::from(services.host.free_slots()));
+        let counted = services.dispatcher.metrics();
+        self.attempts_running.set(counted.running as i64);
+        for (end, count) in [
+            ("succeeded", counted.succeeded),
+            ("failed", counted.failed),
+            ("dead", counted.dead),
+            ("retried", counted.retried),
+            ("released", counted.released),
+            ("lease_lost", counted.lease_lost),
+        ] {
+            self.attempts.get_or_create(&EndLabels { end }).set(count as i64);
+        }
         let mut text = String::new();
         match encode(&mut text, &self.registry) {
             Ok(()) => {

@@ -1,11 +1,54 @@
 //! The HTTP API. What must hold: every answer passes [`edge`], every route stands in the table of [`endpoint`], and handlers only
 //! translate: what is done is done by operations.
 
+pub mod auth;
 pub mod body;
+pub mod chunks;
 pub mod edge;
 pub mod endpoint;
+pub mod error;
+pub mod idempotency;
 pub mod metrics;
 pub mod openapi;
+pub mod parameters;
 pub mod problem;
+pub mod routes;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::middleware::from_fn_with_state;
 
 pub use problem::{Code, Problem};
+
+use crate::config::ProxyConfig;
+use crate::operations::Services;
+
+impl FromRef<Arc<Services>> for body::JsonLimit {
+    fn from_ref(services: &Arc<Services>) -> Self {
+        Self(services.limits.json_body_bytes)
+    }
+}
+
+/// The whole server as a router.
+pub fn router(services: Arc<Services>, proxy: ProxyConfig) -> Router {
+    let edge = edge::Edge { metrics: Arc::clone(&services.metrics), proxy: Arc::new(proxy) };
+    routes::all()
+        .into_router()
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(edge, edge::edge))
+        .with_state(services)
+}
+
+async fn unknown_path() -> Problem {
+    Problem::new(Code::NotFound, "there is no such path; `/api/v1/openapi.json` lists those that are")
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new(
+        Code::MethodNotAllowed,
+        "the path does not take this method; the `Allow` header lists those it takes",
+    )
+}

@@ -14,6 +14,7 @@ pub mod member;
 pub mod organization;
 pub mod page;
 pub mod plugin;
+pub mod refusals;
 pub mod run;
 pub mod secret;
 pub mod trigger;
@@ -29,6 +30,7 @@ use factotum_storage::Storage;
 use factotum_webhook::Webhooks;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::metrics::Metrics;
 use crate::config::LimitsConfig;
 
 pub use caller::{Caller, Origin};
@@ -36,6 +38,7 @@ pub use denials::Denials;
 pub use error::OperationError;
 pub use key_uses::KeyUses;
 pub use page::{Listed, Page};
+pub use refusals::Refusals;
 pub use work::{Once, Work};
 
 /// What operations work with.
@@ -58,6 +61,10 @@ pub struct Services {
     pub denials: Denials,
     /// When keys were last used.
     pub key_uses: KeyUses,
+    /// Refusals that belong to no organization.
+    pub refusals: Refusals,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Told when a schedule was made or changed.
     pub schedules: Arc<tokio::sync::Notify>,
     /// Cancelled when the server stops: waits end.

@@ -1,0 +1,158 @@
+//! `/api-keys`. What must hold: an impossible body is on the record as well, as it is what attackers try here.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::Path;
+use bytes::Bytes;
+use factotum_model::{Action, Timestamp};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{Answer, State};
+use crate::api::body::{self, is_json, wrong_type};
+use crate::api::endpoint::{Endpoint, Routes};
+use crate::api::idempotency::IdempotencyKey;
+use crate::api::parameters::{Parameters, listed, page, value};
+use crate::api::problem::{Code, Problem};
+use crate::operations::key::{self, NewKey, Rotation};
+use crate::operations::{Caller, OperationError, Services};
+use crate::view::PageView;
+use crate::view::key::KeyView;
+
+/// Adds the routes.
+pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
+    let at = "/api/v1/api-keys/{id}";
+    routes
+        .add(
+            Endpoint::post("/api/v1/api-keys", "createApiKey", "Make an API key with its service account")
+                .grant(Action::API_KEYS_CREATE)
+                .takes::<NewKey>()
+                .gives::<KeyView>(201, "The key, with its secret, which is shown this once"),
+            create,
+        )
+        .add(
+            Endpoint::get("/api/v1/api-keys", "listApiKeys", "List the active API keys")
+                .grant(Action::API_KEYS_READ)
+                .query("unused_since", "only those not used since this time, RFC 3339")
+                .paged()
+                .gives::<PageView<KeyView>>(200, "The keys, newest first"),
+            list,
+        )
+        .add(
+            Endpoint::get(at, "getApiKey", "Show an API key")
+                .grant(Action::API_KEYS_READ)
+                .gives::<KeyView>(200, "The key"),
+            show,
+        )
+        .add(
+            Endpoint::delete(at, "revokeApiKey", "Revoke an API key: its account goes, its runs stop")
+                .grant(Action::API_KEYS_DELETE)
+                .gives_nothing(204, "Revoked"),
+            revoke,
+        )
+        .add(
+            Endpoint::post("/api/v1/api-keys/{id}/rotate", "rotateApiKey", "Replace an API key by a new one")
+                .grant(Action::API_KEYS_UPDATE)
+                .takes::<Rotation>()
+                .gives::<KeyView>(201, "The new key, with its secret, which is shown this once"),
+            rotate,
+        )
+}
+
+async fn create(
+    services: State,
+    caller: Caller,
+    idempotency: IdempotencyKey,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<(StatusCode, Json<KeyView>)> {
+    let (new, bytes) = read::<NewKey>(&services, &caller, "api_key.create", &headers, body, None).await?;
+    let once = idempotency.over(&bytes)?;
+    let made = key::create(&services, &caller, new, once.as_ref()).await?;
+    Ok((StatusCode::CREATED, Json(KeyView::from(&made.key).with_secret(&made.text))))
+}
+
+async fn rotate(
+    services: State,
+    caller: Caller,
+    idempotency: IdempotencyKey,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<(StatusCode, Json<KeyView>)> {
+    let default = Some(Rotation::default());
+    let (rotation, bytes) = read(&services, &caller, "api_key.rotate", &headers, body, default).await?;
+    let once = idempotency.over(&bytes)?;
+    let made = key::rotate(&services, &caller, &id, rotation, once.as_ref()).await?;
+    Ok((StatusCode::CREATED, Json(KeyView::from(&made.key).with_secret(&made.text))))
+}
+
+/// Reads a JSON body; what cannot be is put on the record. `empty` stands for an empty body.
+async fn read<T: DeserializeOwned>(
+    services: &Services,
+    caller: &Caller,
+    doing: &'static str,
+    headers: &HeaderMap,
+    body: Body,
+    empty: Option<T>,
+) -> Answer<(T, Bytes)> {
+    let bytes = if is_json(headers) || empty.is_some() {
+        body::read(headers, body, services.limits.json_body_bytes).await?
+    } else {
+        return Err(wrong_type(headers, "application/json").into());
+    };
+    match empty {
+        Some(value) if bytes.is_empty() => return Ok((value, bytes)),
+        Some(_) if !is_json(headers) => return Err(wrong_type(headers, "application/json").into()),
+        _ => {}
+    }
+    match body::parse(&bytes) {
+        Ok(value) => Ok((value, bytes)),
+        Err(problem) => {
+            if matches!(problem.code, Code::InvalidField | Code::UnknownField) {
+                record(services, caller, doing, &problem).await?;
+            }
+            Err(problem.into())
+        }
+    }
+}
+
+async fn record(services: &Services, caller: &Caller, doing: &'static str, problem: &Problem) -> Answer<()> {
+    let field = problem.field.clone().unwrap_or_default();
+    let refused = OperationError::invalid(field, &problem.detail);
+    match caller.refused(services, doing, None, refused).await {
+        OperationError::Invalid { .. } => Ok(()),
+        other => Err(other.into()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    unused_since: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+async fn list(
+    services: State,
+    caller: Caller,
+    Parameters(query): Parameters<ListQuery>,
+) -> Answer<Json<PageView<KeyView>>> {
+    let page = page(query.limit.as_deref(), query.cursor.as_deref())?;
+    let since = value::<Timestamp>("unused_since", query.unused_since.as_deref())?;
+    let found = key::list(&services, &caller, since, page).await?;
+    Ok(listed(found, |key| KeyView::from(&key)))
+}
+
+async fn show(services: State, caller: Caller, Path(id): Path<String>) -> Answer<Json<KeyView>> {
+    Ok(Json((&key::get(&services, &caller, &id).await?).into()))
+}
+
+async fn revoke(services: State, caller: Caller, Path(id): Path<String>) -> Answer<StatusCode> {
+    key::revoke(&services, &caller, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

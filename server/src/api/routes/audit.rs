@@ -1,0 +1,219 @@
+//! `/audit`
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use factotum_model::audit::{AuditEntry, AuditOutcome};
+use factotum_model::{AccountKind, Action, AuditId, OrgId};
+use factotum_storage::audit_entries::AuditFilter;
+use http::{HeaderValue, header};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Answer, State};
+use crate::api::chunks::{BrokenOff, ChunkedBody, Chunks};
+use crate::api::endpoint::{Endpoint, Routes};
+use crate::api::parameters::{Parameters, page, value, word};
+use crate::api::problem::Problem;
+use crate::operations::{Caller, Services, audit};
+use crate::view::PageView;
+use crate::view::audit::{CSV_HEAD, csv_line};
+
+/// Adds the routes.
+pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
+    let filtered = |endpoint: Endpoint| {
+        endpoint
+            .query("actor_kind", "member, base, api_key, or service for the latter two; several with commas")
+            .query("account", "by this account")
+            .query("key", "with this API key")
+            .query("action", "of this action, such as api_key.create; a trailing * takes all that begin so")
+            .query("outcome", "ok, denied or error")
+            .query("target", "done to the thing with this id")
+            .query("trigger", "started by this trigger")
+            .query("run", "about this run")
+            .query("since", "at or after this time, RFC 3339")
+            .query("until", "before this time, RFC 3339")
+            .query("q", "with this text")
+    };
+    routes
+        .add(
+            filtered(Endpoint::get(
+                "/api/v1/audit",
+                "listAudit",
+                "Read the audit trail; that is on the record too",
+            ))
+            .grant(Action::AUDIT_READ)
+            .paged()
+            .gives::<PageView<Value>>(200, "The entries, newest first"),
+            list,
+        )
+        .add(
+            filtered(Endpoint::get(
+                "/api/v1/audit/export",
+                "exportAudit",
+                "Export the audit trail, newest first",
+            ))
+            .grant(Action::AUDIT_EXPORT)
+            .query("format", "jsonl, which is the default, or csv")
+            .gives_raw(200, "The entries", "application/jsonl"),
+            export,
+        )
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct AuditQuery {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor_kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trigger: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    q: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+impl AuditQuery {
+    fn filter(&self) -> Result<AuditFilter, Problem> {
+        Ok(AuditFilter {
+            actor_kinds: word("actor_kind", self.actor_kind.as_deref(), kinds)?.unwrap_or_default(),
+            account: value("account", self.account.as_deref())?,
+            key: value("key", self.key.as_deref())?,
+            action: self.action.clone(),
+            outcome: word("outcome", self.outcome.as_deref(), AuditOutcome::from_word)?,
+            target: self.target.clone(),
+            trigger: value("trigger", self.trigger.as_deref())?,
+            run: value("run", self.run.as_deref())?,
+            since: value("since", self.since.as_deref())?,
+            until: value("until", self.until.as_deref())?,
+            text: self.q.clone(),
+        })
+    }
+
+    /// The query for the record of its being asked.
+    fn asked(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// `service` is every actor that is no person.
+fn kinds(text: &str) -> Option<Vec<AccountKind>> {
+    let mut kinds = Vec::new();
+    for word in text.split(',') {
+        match word {
+            "service" => kinds.extend([AccountKind::Base, AccountKind::ApiKey]),
+            word => kinds.push(AccountKind::from_word(word)?),
+        }
+    }
+    Some(kinds)
+}
+
+async fn list(
+    services: State,
+    caller: Caller,
+    Parameters(query): Parameters<AuditQuery>,
+) -> Answer<Json<PageView<AuditEntry>>> {
+    let page = page::<AuditId>(query.limit.as_deref(), query.cursor.as_deref())?;
+    let found = audit::list(&services, &caller, &query.filter()?, query.asked(), page).await?;
+    Ok(Json(PageView { items: found.items, next: found.next }))
+}
+
+#[derive(Clone, Copy)]
+enum Form {
+    JsonLines,
+    Csv,
+}
+
+async fn export(
+    services: State,
+    caller: Caller,
+    Parameters(query): Parameters<AuditQuery>,
+) -> Answer<Response> {
+    let (form, kind) = match query.format.as_deref() {
+        None | Some("jsonl") => (Form::JsonLines, "application/jsonl"),
+        Some("csv") => (Form::Csv, "text/csv; charset=utf-8"),
+        Some(_) => {
+            return Err(Problem::field("format", "in the query, `format` must be `jsonl` or `csv`").into());
+        }
+    };
+    let filter = query.filter()?;
+    audit::begin_export(&services, &caller, query.asked()).await?;
+    let services = Arc::clone(&services);
+    let export = Export { services, org: caller.org_id, filter, form, before: None, stage: Stage::Head };
+    let mut response = Body::new(ChunkedBody::begin(export)).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    Ok(response)
+}
+
+enum Stage {
+    Head,
+    Entries,
+    Done,
+}
+
+/// An export under way: it holds one chunk, however long the trail is, and no transaction between two chunks.
+struct Export {
+    services: Arc<Services>,
+    org: OrgId,
+    filter: AuditFilter,
+    form: Form,
+    before: Option<AuditId>,
+    stage: Stage,
+}
+
+impl Chunks for Export {
+    async fn next(&mut self) -> Result<Option<Bytes>, BrokenOff> {
+        match (&self.stage, self.form) {
+            (Stage::Done, _) => return Ok(None),
+            (Stage::Head, Form::Csv) => {
+                self.stage = Stage::Entries;
+                return Ok(Some(CSV_HEAD.into()));
+            }
+            (Stage::Head | Stage::Entries, _) => self.stage = Stage::Entries,
+        }
+        let found = audit::export_chunk(&self.services, self.org, &self.filter, self.before).await.map_err(
+            |error| {
+                tracing::error!(%error, "an export of the audit trail broke off");
+                BrokenOff
+            },
+        )?;
+        self.before = found.last().map(|entry| entry.id);
+        if found.len() < audit::EXPORT_CHUNK as usize {
+            self.stage = Stage::Done;
+        }
+        let lines: Vec<String> = found.iter().map(|entry| self.line(entry)).collect();
+        Ok(Some(lines.concat().into()).filter(|bytes: &Bytes| !bytes.is_empty()))
+    }
+}
+
+impl Export {
+    fn line(&self, entry: &AuditEntry) -> String {
+        match self.form {
+            Form::Csv => csv_line(entry),
+            Form::JsonLines => serde_json::to_string(entry).unwrap_or_default() + "\n",
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `/hooks/{token}` and what lies below it: what the world calls. What must hold: axum's part ends here; the path, which holds the token,
+//! is in no log.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::Path;
+use axum::response::{IntoResponse as _, Response};
+use factotum_webhook::Delivery;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
+
+use super::State;
+use crate::api::body::discard;
+use crate::api::endpoint::{Endpoint, Needs, Routes};
+use crate::operations::{Origin, Services};
+
+/// Adds the routes.
+pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
+    let hook = |path, id, summary| {
+        Endpoint::post(path, id, summary)
+            .needs(Needs::Nothing)
+            .takes_raw("*/*")
+            .gives_raw(202, "Committed; `{\"run\": \"run_…\"}`", "application/json")
+            .gives_raw(200, "The workflow's answer, where the trigger replies with the outcome", "*/*")
+    };
+    routes
+        .add_any(
+            hook("/hooks/{token}", "deliver", "Deliver to a webhook trigger, with any method it takes"),
+            deliver,
+        )
+        .add_any(
+            hook("/hooks/{token}/{*path}", "deliverBelow", "Deliver to a path below a webhook trigger"),
+            deliver,
+        )
+}
+
+#[derive(Deserialize)]
+struct Token {
+    token: String,
+}
+
+async fn deliver(
+    services: State,
+    Extension(origin): Extension<Origin>,
+    Path(Token { token }): Path<Token>,
+    parts: Parts,
+    mut body: Body,
+) -> Response {
+    let whole = parts.uri.path();
+    // What follows `/hooks/<token>`, as sent.
+    let below = whole.splitn(4, '/').nth(3).map(|rest| format!("/{rest}")).unwrap_or_default();
+    let announced = announced(&parts.headers);
+    let headers = parts.headers.clone();
+    let delivery = Delivery {
+        method: parts.method,
+        path: below,
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers,
+    };
+    let origin = factotum_storage::accept::Origin {
+        ip: Some(origin.address),
+        user_agent: origin.user_agent,
+        request_id: Some(origin.request_id),
+    };
+    let answer = services.webhooks.receive(&token, delivery, origin, &mut body).await;
+    if answer.status == StatusCode::PAYLOAD_TOO_LARGE {
+        discard(&headers, body, announced).await;
+    }
+    (answer.status, answer.headers, answer.body).into_response()
+}
+
+fn announced(headers: &HeaderMap) -> u64 {
+    headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok()).unwrap_or_default()
+}

@@ -1,0 +1,49 @@
+//! The handlers, one file per noun: they translate between HTTP and operations, and do nothing else.
+
+pub mod account;
+pub mod api_key;
+pub mod audit;
+pub mod event;
+pub mod hook;
+pub mod me;
+pub mod member;
+pub mod plugin;
+pub mod run;
+pub mod secret;
+pub mod system;
+pub mod trigger;
+pub mod workflow;
+
+use std::sync::Arc;
+
+use super::endpoint::Routes;
+use super::error::ApiError;
+use crate::operations::Services;
+
+/// The state of every handler.
+pub type State = axum::extract::State<Arc<Services>>;
+/// What a handler gives.
+pub type Answer<T> = Result<T, ApiError>;
+
+/// All routes.
+pub fn all() -> Routes<Arc<Services>> {
+    let mut routes = Routes::default();
+    for add in [
+        me::routes,
+        member::routes,
+        account::routes,
+        api_key::routes,
+        plugin::routes,
+        workflow::routes,
+        trigger::routes,
+        run::routes,
+        event::routes,
+        audit::routes,
+        secret::routes,
+        hook::routes,
+        system::routes,
+    ] {
+        routes = add(routes);
+    }
+    routes
+}

@@ -1,0 +1,119 @@
+//! `/runs`
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::Path;
+use factotum_model::{Action, RunState};
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::{Answer, State};
+use crate::api::endpoint::{Endpoint, Needs, Routes};
+use crate::api::parameters::{Parameters, listed, page, value, word};
+use crate::operations::run::{self, Filter};
+use crate::operations::{Caller, Services};
+use crate::view::PageView;
+use crate::view::run::{LogLineView, RunView, StartedView};
+
+/// Adds the routes.
+pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
+    let readers = Needs::GrantOrPrincipal(Action::RUNS_READ);
+    routes
+        .add(
+            Endpoint::get(
+                "/api/v1/runs",
+                "listRuns",
+                "List runs; with `account` your own, no grant is needed",
+            )
+            .needs(readers)
+            .query("workflow", "of the workflow with this name")
+            .query("state", "queued, running, waiting, succeeded, failed, dead or cancelled")
+            .query("trigger", "started by this trigger")
+            .query("account", "run as this account")
+            .paged()
+            .gives::<PageView<RunView>>(200, "The runs, newest first"),
+            list,
+        )
+        .add(
+            Endpoint::get("/api/v1/runs/{id}", "getRun", "Show a run")
+                .needs(readers)
+                .gives::<RunView>(200, "The run"),
+            show,
+        )
+        .add(
+            Endpoint::get("/api/v1/runs/{id}/logs", "getRunLogs", "What a run logged")
+                .needs(readers)
+                .gives::<PageView<LogLineView>>(200, "The lines, in order"),
+            logs,
+        )
+        .add(
+            Endpoint::post("/api/v1/runs/{id}/cancel", "cancelRun", "End a run in whatever state it is")
+                .grant(Action::RUNS_CANCEL)
+                .gives::<StartedView>(200, "The run, cancelled"),
+            cancel,
+        )
+        .add(
+            Endpoint::post(
+                "/api/v1/runs/{id}/replay",
+                "replayRun",
+                "A new run of the same event, as the caller's account",
+            )
+            .grant(Action::RUNS_REPLAY)
+            .gives::<StartedView>(202, "The new run"),
+            replay,
+        )
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    workflow: Option<String>,
+    state: Option<String>,
+    trigger: Option<String>,
+    account: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+async fn list(
+    services: State,
+    caller: Caller,
+    Parameters(query): Parameters<ListQuery>,
+) -> Answer<Json<PageView<RunView>>> {
+    let page = page(query.limit.as_deref(), query.cursor.as_deref())?;
+    let filter = Filter {
+        workflow: query.workflow,
+        state: word("state", query.state.as_deref(), RunState::from_word)?,
+        trigger: value("trigger", query.trigger.as_deref())?,
+        account: value("account", query.account.as_deref())?,
+    };
+    Ok(listed(run::list(&services, &caller, filter, page).await?, |run| RunView::from(&run)))
+}
+
+async fn show(services: State, caller: Caller, Path(id): Path<String>) -> Answer<Json<RunView>> {
+    Ok(Json((&run::get(&services, &caller, &id).await?).into()))
+}
+
+async fn logs(
+    services: State,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<Json<PageView<LogLineView>>> {
+    let lines = run::logs(&services, &caller, &id).await?;
+    let items = lines.into_iter().map(|(attempt, line)| LogLineView { attempt, line }).collect();
+    Ok(Json(PageView { items, next: None }))
+}
+
+async fn cancel(services: State, caller: Caller, Path(id): Path<String>) -> Answer<Json<StartedView>> {
+    Ok(Json(StartedView { run: (&run::cancel(&services, &caller, &id).await?).into() }))
+}
+
+async fn replay(
+    services: State,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<(StatusCode, Json<StartedView>)> {
+    let run = run::replay(&services, &caller, &id).await?;
+    Ok((StatusCode::ACCEPTED, Json(StartedView { run: (&run).into() })))
+}

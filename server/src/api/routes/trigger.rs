@@ -1,0 +1,114 @@
+//! `/triggers`
+
+use std::sync::Arc;
+
+use axum::Json as Answered;
+use axum::extract::Path;
+use factotum_model::Action;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::{Answer, State};
+use crate::api::body::Json;
+use crate::api::endpoint::{Endpoint, Routes};
+use crate::api::idempotency::IdempotencyKey;
+use crate::api::parameters::{Parameters, listed, page};
+use crate::operations::trigger::{self, Change, NewTrigger};
+use crate::operations::{Caller, Services};
+use crate::view::PageView;
+use crate::view::trigger::TriggerView;
+
+/// Adds the routes.
+pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
+    let at = "/api/v1/triggers/{id}";
+    routes
+        .add(
+            Endpoint::post(
+                "/api/v1/triggers",
+                "createTrigger",
+                "Make a trigger; needs each grant of its workflow",
+            )
+            .grant(Action::TRIGGERS_CREATE)
+            .takes::<NewTrigger>()
+            .gives::<TriggerView>(201, "The trigger, with its url or next_firings"),
+            create,
+        )
+        .add(
+            Endpoint::get("/api/v1/triggers", "listTriggers", "List triggers")
+                .grant(Action::TRIGGERS_READ)
+                .query("workflow", "of the workflow with this name")
+                .paged()
+                .gives::<PageView<TriggerView>>(200, "The triggers, newest first"),
+            list,
+        )
+        .add(
+            Endpoint::get(at, "getTrigger", "Show a trigger")
+                .grant(Action::TRIGGERS_READ)
+                .gives::<TriggerView>(200, "The trigger"),
+            show,
+        )
+        .add(
+            Endpoint::patch(
+                at,
+                "changeTrigger",
+                "Pause, resume or configure a trigger; a new configuration needs each grant of its workflow",
+            )
+            .grant(Action::TRIGGERS_UPDATE)
+            .takes::<Change>()
+            .gives::<TriggerView>(200, "The trigger"),
+            change,
+        )
+        .add(
+            Endpoint::delete(at, "deleteTrigger", "Delete a trigger")
+                .grant(Action::TRIGGERS_DELETE)
+                .gives_nothing(204, "Deleted"),
+            delete,
+        )
+}
+
+async fn create(
+    services: State,
+    caller: Caller,
+    idempotency: IdempotencyKey,
+    new: Json<NewTrigger>,
+) -> Answer<(StatusCode, Answered<TriggerView>)> {
+    let once = idempotency.over(&new.bytes)?;
+    let shown = trigger::create(&services, &caller, new.value, once.as_ref()).await?;
+    Ok((StatusCode::CREATED, Answered(shown.view())))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    workflow: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+async fn list(
+    services: State,
+    caller: Caller,
+    Parameters(query): Parameters<ListQuery>,
+) -> Answer<Answered<PageView<TriggerView>>> {
+    let page = page(query.limit.as_deref(), query.cursor.as_deref())?;
+    let found = trigger::list(&services, &caller, query.workflow.as_deref(), page).await?;
+    Ok(listed(found, |shown| shown.view()))
+}
+
+async fn show(services: State, caller: Caller, Path(id): Path<String>) -> Answer<Answered<TriggerView>> {
+    Ok(Answered(trigger::get(&services, &caller, &id).await?.view()))
+}
+
+async fn change(
+    services: State,
+    caller: Caller,
+    Path(id): Path<String>,
+    change: Json<Change>,
+) -> Answer<Answered<TriggerView>> {
+    Ok(Answered(trigger::change(&services, &caller, &id, change.value).await?.view()))
+}
+
+async fn delete(services: State, caller: Caller, Path(id): Path<String>) -> Answer<StatusCode> {
+    trigger::delete(&services, &caller, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
