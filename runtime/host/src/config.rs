@@ -12,6 +12,8 @@ pub struct HostConfig {
     pub cache_dir: PathBuf,
     /// How many guests run at a time.
     pub max_instances: u32,
+    /// The memories and tables of all guests together, in bytes; beyond it a guest's growth is refused (`memory_limit`).
+    pub max_memory_bytes: u64,
     /// How many compiled components are kept in memory, most recently used first.
     pub max_components: usize,
     /// The largest upload, in bytes.
@@ -32,6 +34,7 @@ impl HostConfig {
         Self {
             cache_dir: cache_dir.into(),
             max_instances: 256,
+            max_memory_bytes: crate::share::default_memory(),
             max_components: 1_000,
             max_component_bytes: 64 << 20,
             compile_timeout: Duration::from_mins(2),

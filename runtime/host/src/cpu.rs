@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
+use crate::meter::Meter;
+
 /// This thread's CPU time in nanoseconds.
 #[expect(unsafe_code, reason = "the standard library does not offer the thread's CPU clock")]
 fn thread_cpu_ns() -> u64 {
@@ -43,15 +45,15 @@ impl CpuTime {
     }
 }
 
-/// A future whose polls are timed.
+/// A guest's future: its polls are timed, and its turn to compute ends with each.
 pub(crate) struct Timed<'a, F> {
     inner: Pin<&'a mut F>,
-    cpu: &'a CpuTime,
+    meter: &'a Meter,
 }
 
 impl<'a, F: Future> Timed<'a, F> {
-    pub(crate) fn new(inner: Pin<&'a mut F>, cpu: &'a CpuTime) -> Self {
-        Self { inner, cpu }
+    pub(crate) fn new(inner: Pin<&'a mut F>, meter: &'a Meter) -> Self {
+        Self { inner, meter }
     }
 }
 
@@ -59,9 +61,11 @@ impl<F: Future> Future for Timed<'_, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.cpu.begin();
+        self.meter.cpu.begin();
         let polled = self.inner.as_mut().poll(cx);
-        self.cpu.end();
+        self.meter.cpu.end();
+        // Whoever waits needs no processor.
+        self.meter.end_turn();
         polled
     }
 }

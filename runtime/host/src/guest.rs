@@ -115,6 +115,13 @@ impl Memory {
     }
 }
 
+impl Drop for Memory {
+    /// The store's memories go with it.
+    fn drop(&mut self) {
+        self.meter.give_back_memory();
+    }
+}
+
 impl ResourceLimiter for Memory {
     fn memory_growing(
         &mut self,

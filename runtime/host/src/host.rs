@@ -11,6 +11,7 @@ use crate::config::HostConfig;
 use crate::egress::connect::Egress;
 use crate::error::{HostError, UploadError};
 use crate::invocation::{Invocation, Report};
+use crate::share::Share;
 use crate::slot::{Slot, Slots};
 use crate::ticker::Ticker;
 
@@ -25,6 +26,7 @@ struct Inner {
     ticker: Ticker,
     registry: Registry,
     egress: Arc<Egress>,
+    share: Arc<Share>,
     slots: Slots,
 }
 
@@ -36,6 +38,10 @@ impl Host {
             ticker: Ticker::start(&engine)?,
             registry: Registry::open(&engine, &config)?,
             egress: Arc::new(Egress::new(config.egress, config.egress_roots, config.connect_timeout)?),
+            share: Arc::new(Share::new(
+                std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+                config.max_memory_bytes,
+            )),
             slots: Slots::new(config.max_instances),
             engine,
         };
@@ -64,8 +70,9 @@ impl Host {
     /// Runs one attempt in a fresh instance. Always gives a report. Dropping the future stops the guest.
     pub async fn invoke(&self, prepared: &Prepared, slot: Slot, invocation: Invocation) -> Report {
         let _ticking = self.inner.ticker.ticking();
+        let inner = &self.inner;
         let report =
-            crate::invoke::invoke(&self.inner.engine, &self.inner.egress, prepared, invocation).await;
+            crate::invoke::invoke(&inner.engine, &inner.egress, &inner.share, prepared, invocation).await;
         // Only now is the instance gone and its place in the pool free.
         drop(slot);
         report
@@ -74,6 +81,11 @@ impl Host {
     /// How many guests can run at a time.
     pub fn capacity(&self) -> u32 {
         self.inner.slots.capacity()
+    }
+
+    /// The memories and tables of all guests now, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        self.inner.share.memory()
     }
 
     /// How many more guests could run now.

@@ -24,6 +24,7 @@ use crate::guest::{Gate, Guest, Memory};
 use crate::interrupt::StopReason;
 use crate::invocation::{Invocation, Output, Report};
 use crate::meter::{Ended, Meter};
+use crate::share::Share;
 use crate::stdio::{Sink, Stdin};
 
 /// How many host resources a guest may hold at a time: streams, timers, HTTP headers.
@@ -41,10 +42,11 @@ const DENIALS_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) async fn invoke(
     engine: &Engine,
     egress: &Arc<Egress>,
+    share: &Arc<Share>,
     prepared: &Prepared,
     invocation: Invocation,
 ) -> Report {
-    let meter = Arc::new(Meter::new(invocation.limits, invocation.interrupt));
+    let meter = Arc::new(Meter::new(invocation.limits, invocation.interrupt, Arc::clone(share)));
     let gate = Gate {
         meter: Arc::clone(&meter),
         authority: Arc::new(invocation.authority),
@@ -96,7 +98,7 @@ where
     let call = std::pin::pin!(call);
     tokio::select! {
         biased;
-        called = Timed::new(call, &meter.cpu) => called,
+        called = Timed::new(call, meter) => called,
         () = meter.ended() => Err(Ended.into()),
         reason = meter.interrupt.stopped() => Err(meter.end(reason.failure()).into()),
         () = tokio::time::sleep_until(meter.deadline().into()) => {
@@ -202,7 +204,7 @@ fn store(engine: &Engine, guest: Guest) -> Store<Guest> {
         gate.meter.check()?;
         gate.ports.alive().map_err(|reason| gate.meter.end(reason.failure()))?;
         // Others get their turn, timers included.
-        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+        Ok(UpdateDeadline::YieldCustom(1, gate.meter.give_way()))
     });
     store
 }

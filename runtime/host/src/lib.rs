@@ -23,6 +23,7 @@ mod invocation;
 mod invoke;
 mod meter;
 mod ports;
+mod share;
 mod slot;
 mod stdio;
 mod ticker;

@@ -2,17 +2,19 @@
 //! recorded and wins over the trap, abort or exit that follows from it; what is counted here is counted before it is
 //! done.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use factotum_model::workflow::Limits;
 use factotum_model::{ErrorCode, Failure};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use crate::cpu::CpuTime;
 use crate::interrupt::Interrupt;
 use crate::invocation::{LogLevel, LogLine, Usage};
+use crate::share::{FREE_EPOCHS, Share};
 
 /// What a log line counts beside its text, in bytes: so that a flood of empty lines ends too.
 const LINE_OVERHEAD_BYTES: u64 = 16;
@@ -45,6 +47,11 @@ pub(crate) struct Meter {
     http_requests: AtomicU64,
     http_bytes: AtomicU64,
     log: Mutex<Log>,
+    share: Arc<Share>,
+    /// How often the guest was looked at while it computed.
+    epochs: AtomicU32,
+    /// The turn to compute that it has now, if it needs one.
+    turn: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +63,7 @@ struct Log {
 }
 
 impl Meter {
-    pub(crate) fn new(limits: Limits, interrupt: Interrupt) -> Self {
+    pub(crate) fn new(limits: Limits, interrupt: Interrupt, share: Arc<Share>) -> Self {
         let began = Instant::now();
         Self {
             limits,
@@ -73,6 +80,9 @@ impl Meter {
             http_requests: AtomicU64::new(0),
             http_bytes: AtomicU64::new(0),
             log: Mutex::default(),
+            share,
+            epochs: AtomicU32::new(0),
+            turn: Mutex::default(),
         }
     }
 
@@ -173,6 +183,14 @@ impl Meter {
             let _ = self.first.set(Failure::new(ErrorCode::MemoryLimit, text));
             return false;
         }
+        if !self.share.take(bytes) {
+            let text = format!(
+                "all guests together have used up the {} bytes that this host has for them; less at a time, or later, may work",
+                self.share.max_memory()
+            );
+            let _ = self.first.set(Failure::new(ErrorCode::MemoryLimit, text));
+            return false;
+        }
         self.memory.store(total, Relaxed);
         self.memory_peak.fetch_max(total, Relaxed);
         true
@@ -182,6 +200,30 @@ impl Meter {
     pub(crate) fn shrink(&self, bytes: u64) {
         let total = self.memory.load(Relaxed).saturating_sub(bytes);
         self.memory.store(total, Relaxed);
+        self.share.give_back(bytes);
+    }
+
+    /// All memories and tables are gone.
+    pub(crate) fn give_back_memory(&self) {
+        self.share.give_back(self.memory.swap(0, Relaxed));
+    }
+
+    /// Lets others run. A guest that computes for long then waits for its turn.
+    pub(crate) fn give_way(self: &Arc<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let long = self.epochs.fetch_add(1, Relaxed) >= FREE_EPOCHS;
+        let meter = Arc::clone(self);
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            if long {
+                let turn = meter.share.turn().await;
+                *meter.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+            }
+        })
+    }
+
+    /// The guest does not compute any more, for now.
+    pub(crate) fn end_turn(&self) {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     pub(crate) fn output_failure(&self) -> Failure {
@@ -275,7 +317,7 @@ mod tests {
     use super::*;
 
     fn meter(limits: Limits) -> Meter {
-        Meter::new(limits, Interrupt::default())
+        Meter::new(limits, Interrupt::default(), Arc::new(Share::new(2, 1 << 30)))
     }
 
     #[test]

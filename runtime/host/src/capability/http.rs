@@ -14,6 +14,7 @@ use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
+use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::egress::connect::{ConnectError, Destination, Egress};
@@ -23,6 +24,9 @@ use crate::meter::Meter;
 /// How long a server may take to begin its answer, or between two pieces of it, if the guest set nothing shorter.
 const RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// How many connections one attempt has at a time.
+const MAX_CONNECTIONS: usize = 64;
+
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Answer = Result<(Response<WasiBody>, Io), Error>;
 
@@ -30,11 +34,12 @@ type Answer = Result<(Response<WasiBody>, Io), Error>;
 pub(crate) struct Outbound {
     gate: Gate,
     egress: Arc<Egress>,
+    connections: Arc<Semaphore>,
 }
 
 impl Outbound {
     pub(crate) fn new(gate: Gate, egress: Arc<Egress>) -> Self {
-        Self { gate, egress }
+        Self { gate, egress, connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)) }
     }
 
     /// What refuses a request before anything else happens.
@@ -77,6 +82,9 @@ impl WasiHttpHooks for Outbound {
             }
             Ok(to) => {
                 let egress = Arc::clone(&self.egress);
+                let Ok(connection) = Arc::clone(&self.connections).try_acquire_owned() else {
+                    return Box::new(std::future::ready(Err(Error::ConnectionLimitReached)));
+                };
                 Box::new(async move {
                     let timeout = options.and_then(|o| o.connect_timeout);
                     let stream = match egress.connect(&to, timeout).await {
@@ -88,7 +96,12 @@ impl WasiHttpHooks for Outbound {
                             return Err(Error::DestinationIpProhibited);
                         }
                     };
-                    exchange(TokioIo::new(stream), request, options, gate.meter).await
+                    let (response, io) = exchange(TokioIo::new(stream), request, options, gate.meter).await?;
+                    let io: Io = Box::new(async move {
+                        let _connection = connection;
+                        Pin::from(io).await
+                    });
+                    Ok((response, io))
                 })
             }
         }

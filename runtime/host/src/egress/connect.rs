@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -21,7 +22,11 @@ pub(crate) struct Egress {
     policy: EgressPolicy,
     tls: TlsConnector,
     connect_timeout: Duration,
+    lookups: Semaphore,
 }
+
+/// How many names are looked up at a time: each takes a thread.
+const MAX_LOOKUPS: usize = 64;
 
 /// A connection with or without TLS.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -88,7 +93,12 @@ impl Egress {
             .map_err(|error| HostError::Engine(format!("TLS for outbound requests: {error}")))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { policy, tls: TlsConnector::from(Arc::new(config)), connect_timeout })
+        Ok(Self {
+            policy,
+            tls: TlsConnector::from(Arc::new(config)),
+            connect_timeout,
+            lookups: Semaphore::new(MAX_LOOKUPS),
+        })
     }
 
     /// Connects, or says why not. `timeout` is the guest's own, if it set one; ours is the upper bound.
@@ -98,7 +108,7 @@ impl Egress {
         timeout: Option<Duration>,
     ) -> Result<Box<dyn Stream>, ConnectError> {
         let limit = timeout.map_or(self.connect_timeout, |t| t.min(self.connect_timeout));
-        let addresses = tokio::time::timeout(limit, resolve(to))
+        let addresses = tokio::time::timeout(limit, self.resolve(to))
             .await
             .map_err(|_| ConnectError::Failed(Error::DnsTimeout))?
             .map_err(ConnectError::Failed)?;
@@ -121,6 +131,17 @@ impl Egress {
         Ok(Box::new(tls))
     }
 
+    async fn resolve(&self, to: &Destination) -> Result<Vec<SocketAddr>, Error> {
+        if let Ok(ip) = to.host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(ip, to.port)]);
+        }
+        let _permit = self.lookups.acquire().await;
+        match tokio::net::lookup_host((to.host.as_str(), to.port)).await {
+            Ok(found) => Ok(found.collect()),
+            Err(error) => Err(Error::DnsError { rcode: Some(error.to_string()), info_code: None }),
+        }
+    }
+
     /// Those of the addresses that the policy passes; an error if it passes none.
     fn checked(&self, to: &Destination, found: &[SocketAddr]) -> Result<Vec<SocketAddr>, ConnectError> {
         let mut refused = None;
@@ -140,16 +161,6 @@ impl Egress {
             ))),
             (true, None) => Err(ConnectError::Failed(Error::DestinationNotFound)),
         }
-    }
-}
-
-async fn resolve(to: &Destination) -> Result<Vec<SocketAddr>, Error> {
-    if let Ok(ip) = to.host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(ip, to.port)]);
-    }
-    match tokio::net::lookup_host((to.host.as_str(), to.port)).await {
-        Ok(found) => Ok(found.collect()),
-        Err(error) => Err(Error::DnsError { rcode: Some(error.to_string()), info_code: None }),
     }
 }
 

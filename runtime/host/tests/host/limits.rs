@@ -227,6 +227,41 @@ async fn others_keep_running_beside_spinning_guests() {
     assert_eq!((code(&first), code(&second)), (ErrorCode::Cancelled, ErrorCode::Cancelled));
 }
 
+/// Each computes for long, so they take turns; the deadline and the CPU limit hold for each all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guests_that_compute_for_long_take_turns() {
+    let fixture = Fixture::new();
+    let spin = fixture.prepared(guest("spin")).await;
+    let spins = (0..6).map(|_| fixture.invoke(&spin, Value::Null, Attempt::limited(|l| l.cpu_ms = 60)));
+    let mut spins: Vec<_> = spins.map(Box::pin).collect();
+    // Polled together: none of them may starve.
+    let mut codes = Vec::new();
+    std::future::poll_fn(|cx| {
+        spins.retain_mut(|spin| match spin.as_mut().poll(cx) {
+            std::task::Poll::Ready(report) => {
+                codes.push(code(&report));
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        if spins.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    assert_eq!(codes, [ErrorCode::CpuLimit; 6]);
+    assert_eq!(fixture.host.memory_bytes(), 0);
+}
+
+#[tokio::test]
+async fn all_guests_together_are_bounded_in_memory() {
+    let fixture = Fixture::with(|config| config.max_memory_bytes = 100 << 20);
+    let report = fixture.run("hog", json!({"bytes": 200 << 20}), Attempt::default()).await;
+    assert_eq!(code(&report), ErrorCode::MemoryLimit);
+    assert!(message(&report).contains("all guests together"), "{}", message(&report));
+    assert_eq!(fixture.host.memory_bytes(), 0, "it came back");
+    let report = fixture.run("hog", json!({"bytes": 50 << 20}), Attempt::default()).await;
+    assert!(report.result.is_ok(), "{:?}", report.result);
+}
+
 #[tokio::test]
 async fn the_pool_holds_as_many_guests_as_there_are_slots() {
     let fixture = Fixture::new();

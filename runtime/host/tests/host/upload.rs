@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::support::{Attempt, Fixture, guest};
 
 /// Never asked: the component must come from elsewhere.
-async fn no_load() -> Result<Vec<u8>, std::io::Error> {
-    Err(std::io::Error::other("asked for the bytes"))
+fn no_load() -> std::future::Ready<Result<Vec<u8>, std::io::Error>> {
+    std::future::ready(Err(std::io::Error::other("asked for the bytes")))
 }
 
 #[tokio::test]
