@@ -204,15 +204,18 @@ impl Scheduler {
                 tracing::error!("a firing's task ended unexpectedly; it is found again at the next reading");
                 continue;
             };
-            match outcome {
-                Ok(()) => moving.push(Item { plan: Some(Plan::Fire(firing)), ..item }),
-                Err(refused) => match after_refusal(&refused, &firing) {
-                    Some(plan) => moving.push(Item { plan: Some(plan), ..item }),
-                    None => {
-                        tracing::warn!(error = %refused, trigger = %item.due.trigger_id, "a firing was not taken; it is tried again");
-                        failed.push(Item { plan: Some(Plan::Fire(firing)), ..item });
-                    }
-                },
+            let plan = match &outcome {
+                Ok(()) => None,
+                Err(refused) => after_refusal(refused, &firing),
+            };
+            match (outcome, plan) {
+                (_, Some(plan)) => moving.push(Item { plan: Some(plan), ..item }),
+                (Ok(()), None) => moving.push(Item { plan: Some(Plan::Fire(firing)), ..item }),
+                (Err(error), None) => {
+                    let trigger = item.due.trigger_id;
+                    tracing::warn!(%error, %trigger, "a firing was not taken; it is tried again");
+                    failed.push(Item { plan: Some(Plan::Fire(firing)), ..item });
+                }
             }
         }
         (moving, failed)
