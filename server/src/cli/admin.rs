@@ -1,8 +1,17 @@
 //! `factotum admin`: what is done on the server's own machine, with its database.
 
+use std::sync::Arc;
+
+use factotum_model::{Redacted, SystemClock};
+use serde_json::json;
+
 use super::exit::CommandError;
+use super::input;
 use super::output::Output;
-use super::serve::DataArgs;
+use super::serve::{DataArgs, environment};
+use crate::config::master_key;
+use crate::operations::organization::{Bootstrap, BootstrapError, bootstrap};
+use crate::serve::open;
 
 /// Which of them.
 #[derive(Debug, clap::Args)]
@@ -14,26 +23,103 @@ pub struct AdminArgs {
 #[derive(Debug, clap::Subcommand)]
 enum AdminCommand {
     /// Make an organization and its first Admin; may be repeated for another organization
-    Bootstrap {
+    Bootstrap(BootstrapArgs),
+    /// Bring the database up to this version of the program
+    Migrate {
         #[command(flatten)]
         data: DataArgs,
-        /// The organization's name
-        #[arg(long, value_name = "NAME")]
-        org: String,
-        /// The Admin's e-mail address
-        #[arg(long)]
-        email: String,
-        /// Read the Admin's password from stdin
-        #[arg(long, required = true)]
-        password_stdin: bool,
-        /// Make a key with full access under this nickname, and print it, alone
-        #[arg(long, value_name = "NICKNAME")]
-        api_key: Option<String>,
+    },
+    /// Put a new master key in the place of the one in the data folder, with the server stopped
+    RotateMasterKey {
+        #[command(flatten)]
+        data: DataArgs,
     },
 }
 
+#[derive(Debug, clap::Args)]
+struct BootstrapArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// The organization's name
+    #[arg(long, value_name = "NAME")]
+    org: String,
+    /// The Admin's e-mail address
+    #[arg(long)]
+    email: String,
+    /// Read the Admin's password from stdin: 15 characters or more
+    #[arg(long, required = true)]
+    password_stdin: bool,
+    /// Make a key with full access under this nickname, and print it, alone
+    #[arg(long, value_name = "NICKNAME")]
+    api_key: Option<String>,
+}
+
 /// Does it.
-pub fn run(args: AdminArgs, _output: Output) -> Result<(), CommandError> {
-    let AdminCommand::Bootstrap { .. } = args.command;
-    Ok(())
+pub fn run(args: AdminArgs, output: Output) -> Result<(), CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match args.command {
+            AdminCommand::Bootstrap(args) => make(args, output).await,
+            AdminCommand::Migrate { data } => migrate(&data, output).await,
+            AdminCommand::RotateMasterKey { data } => rotate(&data, output).await,
+        }
+    })
+}
+
+async fn make(args: BootstrapArgs, output: Output) -> Result<(), CommandError> {
+    let config = args.data.config(&[])?;
+    let password = input::stdin()?;
+    let password = password.trim_end_matches(['\r', '\n']).to_owned();
+    let asked = Bootstrap {
+        org: args.org,
+        email: args.email.trim().to_owned(),
+        password: Redacted::new(password),
+        api_key: args.api_key,
+    };
+    let storage =
+        open::for_a_command(&config, &environment(), Arc::new(SystemClock)).await.map_err(failed)?;
+    let made = bootstrap(&storage, &SystemClock, &asked).await;
+    storage.close().await;
+    let made = made.map_err(|e| match e {
+        BootstrapError::Invalid { .. } => CommandError::usage(e.to_string()),
+        BootstrapError::Operation(_) => failed(e),
+    })?;
+    let key = made.key.as_ref().map(|made| made.text.expose());
+    match (key, output.json) {
+        (key, true) => output.document(&json!({"org": made.org, "api_key": key})),
+        (Some(key), false) => output.line(key),
+        (None, false) => {
+            output.line(&format!("organization {} is there; {} is its Admin", made.org, asked.email))
+        }
+    }
+}
+
+async fn migrate(data: &DataArgs, output: Output) -> Result<(), CommandError> {
+    let config = data.config(&[])?;
+    open::make_folder(&config.data.folder).map_err(failed)?;
+    factotum_storage::Storage::migrate(&config.data.migrate_database).await.map_err(failed)?;
+    output.thing(&json!({"migrated": true}))
+}
+
+/// The new key is on the disk before anything is wrapped by it, so that a crash in between loses nothing: the command is then
+/// simply repeated.
+async fn rotate(data: &DataArgs, output: Output) -> Result<(), CommandError> {
+    let (config, environment) = (data.config(&[])?, environment());
+    if environment.contains_key("FACTOTUM_MASTER_KEY") || environment.contains_key("FACTOTUM_MASTER_KEY_FILE")
+    {
+        return Err(CommandError::usage(
+            "the master key comes from the environment: set FACTOTUM_MASTER_KEY to the new one and FACTOTUM_MASTER_KEY_PREVIOUS to the old one, and start the server once",
+        ));
+    }
+    let rotation = master_key::Rotation::begin(&config.data.folder)?;
+    let (storage, lock) =
+        open::for_rotation(&config, &rotation, Arc::new(SystemClock)).await.map_err(failed)?;
+    storage.close().await;
+    rotation.finish()?;
+    drop(lock);
+    output.thing(&json!({"rotated": true}))
+}
+
+fn failed(error: impl std::fmt::Display) -> CommandError {
+    CommandError::failed(error.to_string())
 }

@@ -91,5 +91,8 @@ pub fn run(args: ServeArgs, output: Output) -> Result<(), CommandError> {
     if args.print_config {
         return output.bytes(config.printed().as_bytes());
     }
-    Ok(())
+    let environment = environment();
+    crate::serve::logging::begin(config.logging, &environment);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(crate::serve::run(config, &environment)).map_err(|e| CommandError::failed(e.to_string()))
 }

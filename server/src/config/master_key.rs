@@ -2,7 +2,7 @@
 //! or a log, and its file is readable by its owner alone.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use factotum_model::Redacted;
 
@@ -27,6 +27,43 @@ pub fn load(environment: &Environment, data: &Path) -> Result<Redacted<[u8; MAST
         create(&path)?;
     }
     read(&path)
+}
+
+/// The key before, during a rotation: `FACTOTUM_MASTER_KEY_PREVIOUS`.
+pub fn previous(environment: &Environment) -> Result<Option<Redacted<[u8; MASTER_KEY_BYTES]>>, ConfigError> {
+    let name = "FACTOTUM_MASTER_KEY_PREVIOUS";
+    environment.get(name).map(|text| parse(text, name)).transpose()
+}
+
+/// A change of the key in the data folder: the new one waits beside the old one until the data keys are wrapped by it.
+#[derive(Debug)]
+pub struct Rotation {
+    /// The key that is in place.
+    pub old: Redacted<[u8; MASTER_KEY_BYTES]>,
+    /// The key that takes its place.
+    pub new: Redacted<[u8; MASTER_KEY_BYTES]>,
+    path: PathBuf,
+    next: PathBuf,
+}
+
+impl Rotation {
+    /// Makes the new key, or takes up the one of a rotation that broke off.
+    pub fn begin(data: &Path) -> Result<Self, ConfigError> {
+        let path = data.join(MASTER_KEY_FILE);
+        let next = path.with_extension("key.next");
+        let old = read(&path)?;
+        if !next.exists() {
+            create(&next)?;
+        }
+        Ok(Self { old, new: read(&next)?, path, next })
+    }
+
+    /// Puts the new key in place.
+    pub fn finish(self) -> Result<(), ConfigError> {
+        let place = self.path.display().to_string();
+        let moved = std::fs::rename(&self.next, &self.path).and_then(|()| sync_folder(&self.path));
+        moved.map_err(|e| ConfigError::MasterKey { place, reason: e.to_string() })
+    }
 }
 
 fn parse(text: &str, place: &str) -> Result<Redacted<[u8; MASTER_KEY_BYTES]>, ConfigError> {
@@ -64,7 +101,7 @@ fn create(path: &Path) -> Result<(), ConfigError> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     // Written beside and renamed, so that a crash leaves no half a key behind.
-    let beside = path.with_extension(format!("key.{}", std::process::id()));
+    let beside = path.with_added_extension(std::process::id().to_string());
     let mut file = options.open(&beside).map_err(|e| failed(e.to_string()))?;
     let written = writeln!(file, "{}", hex::encode(key)).and_then(|()| file.sync_all());
     written.map_err(|e| failed(e.to_string()))?;

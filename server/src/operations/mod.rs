@@ -26,6 +26,7 @@ use std::sync::Arc;
 use factotum_dispatch::Dispatcher;
 use factotum_host::Host;
 use factotum_model::{Clock, Timestamp};
+use factotum_schedule::Scheduler;
 use factotum_storage::Storage;
 use factotum_webhook::Webhooks;
 use tokio_util::sync::CancellationToken;
@@ -65,8 +66,8 @@ pub struct Services {
     pub refusals: Refusals,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Told when a schedule was made or changed.
-    pub schedules: Arc<tokio::sync::Notify>,
+    /// Fires schedules; told of those that changed.
+    pub scheduler: Scheduler,
     /// Cancelled when the server stops: waits end.
     pub stopping: CancellationToken,
 }

@@ -91,10 +91,10 @@ impl<'a> Work<'a> {
         covers(self.authority.grants(), grants, what)
     }
 
-    /// Adds what the change is done to.
+    /// Names what the change is done to, before whatever else it is about.
     pub fn target(&mut self, target: Target) {
         self.entry.targets.retain(|t| t.kind != target.kind);
-        self.entry.targets.push(target);
+        self.entry.targets.insert(0, target);
     }
 
     /// States before and after, without secrets.

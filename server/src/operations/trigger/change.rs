@@ -6,7 +6,7 @@ use factotum_model::trigger::{ScheduleConfig, TriggerKind};
 use factotum_model::{Action, TriggerId};
 use factotum_schedule::Schedule;
 use factotum_storage::triggers::{self, Trigger};
-use factotum_storage::{schedules, workflows};
+use factotum_storage::workflows;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ pub async fn change(
     let done = write(&mut work, id, &change).await;
     let shown = work.end(done).await?;
     services.webhooks.forget(shown.trigger.id);
-    services.schedules.notify_one();
+    services.scheduler.changed();
     Ok(shown)
 }
 
@@ -63,6 +63,9 @@ async fn write(work: &mut Work<'_>, id: &str, change: &Change) -> Result<Shown, 
         }
     }
     if let Some(paused) = change.paused {
+        if !paused && change.config.is_none() {
+            factotum_schedule::arm::resume(&mut work.tx, &before).await?;
+        }
         triggers::set_paused(&mut work.tx, org, before.id, paused, work.now).await?;
     }
     let trigger = triggers::get(&mut work.tx, org, before.id).await?.ok_or(OperationError::NotFound)?;
@@ -95,12 +98,9 @@ async fn webhook(work: &mut Work<'_>, before: &Trigger, config: &Value) -> Resul
 }
 
 async fn schedule(work: &mut Work<'_>, before: &Trigger, config: &Value) -> Result<(), OperationError> {
-    let org = work.caller.org_id;
     let (config, schedule) =
         factotum_schedule::check_config(config, work.now).map_err(|e| wrong(&e.field, &e.problem))?;
-    let config = serde_json::to_value(&config).unwrap_or_default();
-    triggers::update(&mut work.tx, org, before.id, &config, None, work.now).await?;
-    schedules::set(&mut work.tx, org, before.id, schedule.next_after(work.now)).await?;
+    factotum_schedule::arm::update(&mut work.tx, before, (&config, &schedule), work.now).await?;
     Ok(())
 }
 

@@ -1,10 +1,9 @@
 //! Making a trigger. What must hold: whoever makes one holds every grant of its workflow: it will run with the base account's rights.
 
+use factotum_model::Action;
 use factotum_model::audit::Target;
 use factotum_model::trigger::TriggerKind;
-use factotum_model::{Action, TriggerId};
 use factotum_storage::workflows::{self, Workflow};
-use factotum_storage::{schedules, triggers};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -40,7 +39,7 @@ pub async fn create(
     let mut work = Work::begin(services, caller, "trigger.create", Some(target)).await?.once(once).await?;
     let done = write(&mut work, &new).await;
     let shown = work.end(done).await?;
-    services.schedules.notify_one();
+    services.scheduler.changed();
     Ok(shown)
 }
 
@@ -96,17 +95,15 @@ async fn webhook(work: &mut Work<'_>, workflow: &Workflow, config: &Value) -> Re
 async fn schedule(work: &mut Work<'_>, workflow: &Workflow, config: &Value) -> Result<Shown, OperationError> {
     let (config, schedule) =
         factotum_schedule::check_config(config, work.now).map_err(|e| wrong(&e.field, &e.problem))?;
-    let (org, now) = (work.caller.org_id, work.now);
-    let new = triggers::NewTrigger {
-        id: TriggerId::random(),
-        workflow_id: workflow.id,
-        kind: TriggerKind::Schedule,
-        config: serde_json::to_value(&config).unwrap_or_default(),
-        token_hash: None,
-        sealed: None,
-        created_by: work.caller.principal.id,
-    };
-    let trigger = triggers::create(&mut work.tx, org, &new, now).await?;
-    schedules::set(&mut work.tx, org, trigger.id, schedule.next_after(now)).await?;
+    let caller = work.caller;
+    let whose = (caller.org_id, workflow.id);
+    let made = factotum_schedule::arm::create(
+        &mut work.tx,
+        whose,
+        (&config, &schedule),
+        caller.principal.id,
+        work.now,
+    );
+    let trigger = made.await?;
     Ok(Shown { trigger, url: None, firings: Some(upcoming(work.services, &schedule)) })
 }

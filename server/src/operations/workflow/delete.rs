@@ -17,7 +17,7 @@ pub async fn delete(services: &Services, caller: &Caller, name: &str) -> Result<
     for trigger in work.end(done).await? {
         services.webhooks.forget(trigger);
     }
-    services.schedules.notify_one();
+    services.scheduler.changed();
     services.dispatcher.wake();
     Ok(())
 }

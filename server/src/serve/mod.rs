@@ -1,0 +1,122 @@
+//! The server as a whole: opens what it needs, starts what runs, and stops it in order. What must hold: nothing listens before all is set
+//! up; on SIGTERM no new work is taken, what is going on comes to its end within a bound, what is acknowledged is committed, and
+//! the exit code is 0.
+
+pub mod logging;
+pub mod open;
+pub mod stop;
+pub mod upkeep;
+
+use std::sync::Arc;
+
+use factotum_dispatch::Dispatcher;
+use factotum_host::{EgressPolicy, Host, HostConfig};
+use factotum_model::{Clock, SystemClock};
+use factotum_schedule::Scheduler;
+use factotum_storage::{Storage, organizations};
+use factotum_webhook::Webhooks;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::metrics::Metrics;
+use crate::config::{Config, Environment};
+use crate::http::Listener;
+use crate::operations::{Denials, KeyUses, Refusals, Services};
+
+/// Why the server cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Data folder, master key or database.
+    #[error(transparent)]
+    Open(#[from] open::OpenError),
+    /// The sandbox.
+    #[error("the sandbox cannot be set up: {0}")]
+    Host(#[from] factotum_host::HostError),
+    /// `[egress] allow`.
+    #[error("`egress.allow`: {0}")]
+    Egress(#[from] factotum_host::EgressPolicyError),
+    /// The socket or its certificate.
+    #[error(transparent)]
+    Listen(#[from] crate::http::ServeError),
+    /// The database, at the start.
+    #[error("the server cannot start: {0}")]
+    Storage(#[from] factotum_storage::StorageError),
+    /// The system gives no signals.
+    #[error("cannot listen for signals: {0}")]
+    Signals(std::io::Error),
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeError> {
+    let stop = stop::on_signal().map_err(ServeError::Signals)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (storage, _lock) = open::for_serving(&config, environment, Arc::clone(&clock)).await?;
+    let host = Host::new(HostConfig {
+        max_instances: config.limits.max_instances,
+        max_component_bytes: config.limits.component_bytes,
+        egress: EgressPolicy::parse(&config.egress.allow)?,
+        ..HostConfig::new(config.data.folder.join("cache"))
+    })?;
+    let listener = Listener::bind(&config.http).await?;
+    let public_url = config.http.public_url_at(listener.address());
+    say_how_to_begin(&storage, &config).await?;
+
+    // Half of the time to drain is for requests, half for the runs that they left behind.
+    let drain = config.limits.drain / 2;
+    let options = factotum_dispatch::Options { name: node_name(), drain };
+    let dispatcher = Dispatcher::start(storage.clone(), host.clone(), options).await?;
+    let services = Arc::new(Services {
+        webhooks: Webhooks::over(storage.clone()),
+        scheduler: Scheduler::over(storage.clone()),
+        storage,
+        host,
+        dispatcher,
+        clock,
+        limits: config.limits.clone(),
+        public_url: public_url.clone(),
+        denials: Denials::default(),
+        key_uses: KeyUses::default(),
+        refusals: Refusals::default(),
+        metrics: Arc::new(Metrics::register()),
+        stopping: stop.clone(),
+    });
+    // Schedules end with the listener; counts and the rest go on until the last run has ended.
+    let (tasks, last) = (TaskTracker::new(), CancellationToken::new());
+    let (own, until) = (Arc::clone(&services), stop.clone());
+    tasks.spawn(async move { own.scheduler.run(until).await });
+    let (own, until) = (Arc::clone(&services), last.clone());
+    tasks.spawn(async move { own.webhooks.tally(until).await });
+    tasks.spawn(upkeep::run(Arc::clone(&services), last.clone()));
+
+    tracing::info!(address = %listener.address(), %public_url, version = env!("CARGO_PKG_VERSION"), "listening");
+    let router = crate::api::router(Arc::clone(&services), config.proxy.clone());
+    let (connections, gauge) = (config.limits.connections, services.metrics.connections.clone());
+    listener.serve(router, connections, gauge, stop, drain).await;
+
+    services.dispatcher.shut_down().await;
+    last.cancel();
+    tasks.close();
+    tasks.wait().await;
+    services.storage.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// A first start has no organization, and nobody who could make one by the API.
+async fn say_how_to_begin(storage: &Storage, config: &Config) -> Result<(), ServeError> {
+    let mut tx = storage.read().await?;
+    if organizations::list(&mut tx).await?.is_empty() {
+        tracing::warn!(
+            "there is no organization yet; make one with: factotum admin bootstrap --data {} --org NAME --email YOU@EXAMPLE.COM --password-stdin --api-key NICKNAME",
+            config.data.folder.display()
+        );
+    }
+    Ok(())
+}
+
+/// What the list of nodes calls this one: its machine's name.
+fn node_name() -> String {
+    let read = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = read.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| "factotum".to_owned())
+}
