@@ -7,7 +7,7 @@ use std::time::Duration;
 use factotum_host::{Interrupt, Invocation, LogLine, Report, Slot, Usage};
 use factotum_model::run::RunContext;
 use factotum_model::workflow::AfterFailure;
-use factotum_model::{ErrorCode, Failure, RunId};
+use factotum_model::{Digest, ErrorCode, Failure, RunId};
 use factotum_storage::claim::Claimed;
 use factotum_storage::finish::{End, Finished};
 use factotum_storage::{StorageError, blobs};
@@ -41,33 +41,13 @@ async fn execute(inner: &Inner, run: &Arc<Claimed>, slot: Slot, interrupt: &Inte
             format!("given up: {MAX_LOST} attempts ended with their node; see the server's log of that time");
         return plain(End::Dead(ErrorCode::Failed, message));
     }
-    let version = match through_outages(inner, || {
-        inner.versions.get(&inner.storage, run.workflow_id, run.workflow_version)
-    })
-    .await
-    {
-        Ok(Some(version)) => version,
-        Ok(None) => {
-            return plain(End::Failed(
-                ErrorCode::Failed,
-                "the workflow's version is not in the database".into(),
-            ));
-        }
-        Err(error) => {
-            return plain(End::Failed(
-                ErrorCode::Failed,
-                format!("the workflow's version cannot be read: {error}"),
-            ));
-        }
+    // The rare and the large parts are boxed: this future is moved for every attempt.
+    let version = match Box::pin(version(inner, run)).await {
+        Ok(version) => version,
+        Err(end) => return plain(end),
     };
-    let load = || async {
-        let mut tx = inner.storage.read().await?;
-        let bytes = blobs::get(&mut tx, run.digest).await?;
-        bytes.ok_or_else(|| {
-            StorageError::Setup(format!("the component {} is not in the database", run.digest))
-        })
-    };
-    let prepared = match inner.host.prepare(run.digest, through_outages(inner, load)).await {
+    let load = Box::pin(through_outages(inner, || component(inner, run.digest)));
+    let prepared = match Box::pin(inner.host.prepare(run.digest, load)).await {
         Ok(prepared) => prepared,
         Err(error) => {
             let failure = Failure::new(ErrorCode::Failed, format!("the component cannot be loaded: {error}"));
@@ -93,7 +73,7 @@ async fn execute(inner: &Inner, run: &Arc<Claimed>, slot: Slot, interrupt: &Inte
         }),
         interrupt: interrupt.clone(),
     };
-    let Report { result, logs, usage } = inner.host.invoke(&prepared, slot, invocation).await;
+    let Report { result, logs, usage } = Box::pin(inner.host.invoke(&prepared, slot, invocation)).await;
     let end = match result {
         Ok(output) => End::Succeeded(output.into_value().to_string()),
         // Stopped from outside: if the lease is still held, the run goes back; if not, nothing is written.
@@ -101,6 +81,27 @@ async fn execute(inner: &Inner, run: &Arc<Claimed>, slot: Slot, interrupt: &Inte
         Err(failure) => after(run, &version, &failure, inner),
     };
     Finished { run: Arc::clone(run), end, log: log_text(&logs), usage: Some(usage_text(&usage)) }
+}
+
+/// The workflow version that the run was accepted with.
+async fn version(inner: &Inner, run: &Claimed) -> Result<Arc<Version>, End> {
+    let read = || inner.versions.get(&inner.storage, run.workflow_id, run.workflow_version);
+    match through_outages(inner, read).await {
+        Ok(Some(version)) => Ok(version),
+        Ok(None) => {
+            Err(End::Failed(ErrorCode::Failed, "the workflow's version is not in the database".into()))
+        }
+        Err(error) => {
+            Err(End::Failed(ErrorCode::Failed, format!("the workflow's version cannot be read: {error}")))
+        }
+    }
+}
+
+/// The component's bytes, as they were uploaded.
+async fn component(inner: &Inner, digest: Digest) -> Result<Vec<u8>, StorageError> {
+    let mut tx = inner.storage.read().await?;
+    let bytes = blobs::get(&mut tx, digest).await?;
+    bytes.ok_or_else(|| StorageError::Setup(format!("the component {digest} is not in the database")))
 }
 
 fn after(run: &Claimed, version: &Version, failure: &Failure, inner: &Inner) -> End {

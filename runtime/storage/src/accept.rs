@@ -15,7 +15,7 @@ use crate::claim::{self, Claimed, PARKED_ACCOUNT, PARKED_ORG, PARKED_WORKFLOW};
 use crate::connection::Tx;
 use crate::error::StorageError;
 use crate::journal::{Handoff, Seat};
-use crate::principal::{Live, LiveWorkflow};
+use crate::principal::{Keys, Live, LiveWorkflow};
 use crate::storage::Shared;
 
 /// Payloads above this many bytes stand in `blobs`, so that the events' table stays quick to read.
@@ -149,7 +149,7 @@ pub(crate) async fn write(
     entries: &mut Vec<AuditEntry>,
 ) -> Result<Outcome, StorageError> {
     let now = shared.clock.now();
-    let mut live = Live::default();
+    let mut live = Live::new(Keys::Held);
     let mut answers: Vec<Option<Result<Accepted, AcceptError>>> = Vec::with_capacity(runs.len());
     let mut prepared = Vec::with_capacity(runs.len());
     for new in runs {

@@ -6,6 +6,7 @@ use factotum_model::{AccountId, AccountKind, Grants, OrgId, Principal, Timestamp
 use crate::connection::{Row, Tx};
 use crate::error::StorageError;
 pub use crate::principal::KeyHolder;
+use crate::principal::Keys;
 
 /// An account.
 #[derive(Debug, Clone)]
@@ -70,7 +71,7 @@ pub async fn effective_grants(
     id: AccountId,
     now: Timestamp,
 ) -> Result<Option<Grants>, StorageError> {
-    Ok(crate::principal::live_account(tx, org, id, now).await?.map(|a| a.grants))
+    Ok(crate::principal::live_account(tx, org, id, now, Keys::Held).await?.map(|a| a.grants))
 }
 
 async fn roles(tx: &mut Tx, org: OrgId, id: AccountId) -> Result<Vec<String>, StorageError> {

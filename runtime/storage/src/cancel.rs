@@ -76,6 +76,13 @@ pub async fn cancel_account(
     Ok(ended)
 }
 
+/// How often a run that is about to end is looked for: each move between `ready` and `leases` may hide it once.
+const MOVES: usize = 3;
+
+async fn delete(tx: &mut Tx, sql: &'static str, org: OrgId, run: RunId) -> Result<bool, StorageError> {
+    Ok(tx.query(sql).bind(run.0).bind(org.0).execute().await? > 0)
+}
+
 async fn end(
     tx: &mut Tx,
     org: OrgId,
@@ -87,20 +94,16 @@ async fn end(
     // Who gives up a place, or a turn to take one, passes it on; after all rows are taken, and in order, as claims do.
     let mut places: BTreeMap<WorkflowId, i64> = BTreeMap::new();
     for id in ids {
-        // The rows of what is due and leased go first: who holds them is who may change the run.
-        let queued = tx
-            .query("DELETE FROM ready WHERE run_id = $1 AND org_id = $2")
-            .bind(id.0)
-            .bind(org.0)
-            .execute()
-            .await?
-            > 0;
-        let lease = tx
-            .query("DELETE FROM leases WHERE run_id = $1 AND org_id = $2 RETURNING run_id")
-            .bind(id.0)
-            .bind(org.0)
-            .fetch_optional()
-            .await?;
+        // The rows of what is due and leased go first: who holds them is who may change the run. A claim or a finish may
+        // move the run from one to the other while this waits for it, so it looks more than once.
+        let (mut queued, mut leased) = (false, false);
+        for _ in 0..MOVES {
+            queued = delete(tx, "DELETE FROM ready WHERE run_id = $1 AND org_id = $2", org, *id).await?;
+            leased = delete(tx, "DELETE FROM leases WHERE run_id = $1 AND org_id = $2", org, *id).await?;
+            if queued || leased {
+                break;
+            }
+        }
         let changed = tx
             .query(
                 "UPDATE runs SET state = 'cancelled', finished_at = $3, due_at = NULL, error_code = $4, error_message = $5 \
@@ -115,10 +118,10 @@ async fn end(
             .await?;
         debug_assert!(changed.is_some() || !queued, "a due run has not ended");
         if let Some(row) = changed {
-            ended.push(Ended { run_id: *id, was_running: lease.is_some() });
+            ended.push(Ended { run_id: *id, was_running: leased });
             *places.entry(row.id(0)?).or_default() += 1;
         }
-        if lease.is_some() {
+        if leased {
             signals::send(tx, Signal::RunCancelled(*id), now).await?;
         }
     }
@@ -134,14 +137,16 @@ pub(crate) async fn end_orphan(
     tx: &mut Tx,
     run: &Claimed,
     now: Timestamp,
-) -> Result<(Ended, ErrorCode), StorageError> {
+) -> Result<Option<(Ended, ErrorCode)>, StorageError> {
     let code =
         if run.principal.kind == AccountKind::ApiKey { ErrorCode::Revoked } else { ErrorCode::Cancelled };
-    end(tx, run.org_id, &[run.run_id], code, now).await?;
+    let Some(ended) = end(tx, run.org_id, &[run.run_id], code, now).await?.into_iter().next() else {
+        return Ok(None);
+    };
     let mut entry = crate::finish::run_entry(run, now, "run.cancel", AuditOutcome::Ok);
     entry.reason = Some(format!("{}: its account or workflow no longer exists", code.as_str()));
     crate::audit_entries::append(tx, &[entry]).await?;
-    Ok((Ended { run_id: run.run_id, was_running: false }, code))
+    Ok(Some((ended, code)))
 }
 
 /// Of these runs, those that still have a lease of this node.

@@ -2,19 +2,19 @@
 //! claimed than the caller has instances for; organizations take turns; a run beyond its workflow's concurrency is
 //! parked, not spun on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use factotum_model::{
-    AccountId, AccountKind, Authority, Digest, ErrorCode, Event, Grants, Initiator, InitiatorKind, OrgId, Principal,
-    RunId, Timestamp, TriggerId, WorkflowId,
+    AccountId, AccountKind, Authority, Digest, ErrorCode, Event, Grants, Initiator, InitiatorKind, OrgId,
+    Principal, RunId, Timestamp, TriggerId, WorkflowId,
 };
 use uuid::Uuid;
 
 use crate::cancel::Ended;
 use crate::connection::{Row, Tx};
 use crate::error::StorageError;
-use crate::principal::{Live, maybe};
+use crate::principal::{Keys, Live, maybe};
 use crate::storage::Storage;
 
 /// `ready.parked`: the organization is suspended.
@@ -191,21 +191,22 @@ async fn lease(
     ids: &[RunId],
     now: Timestamp,
 ) -> Result<Leased, StorageError> {
-    let mut live = Live::default();
+    let mut live = Live::new(Keys::Seen);
     let mut running: HashMap<WorkflowId, i64> = HashMap::new();
     let mut claimed = Vec::new();
     let mut parked = Vec::new();
     let mut ended = Vec::new();
-    // Workflows of which a run cannot take its turn for another reason than the limit: the turn is the next one's.
-    let mut passed: BTreeMap<WorkflowId, i64> = BTreeMap::new();
-    for mut run in read_runs(tx, ids).await? {
+    let mut runs = read_runs(tx, ids).await?;
+    // By workflow, so that two claims take the rows of limited ones in the same order; within one, the oldest first.
+    runs.sort_by_key(|run| run.workflow_id);
+    for mut run in runs {
         let parts = async {
             let account = live.account(tx, run.org_id, run.principal.id, now).await?.cloned();
             let workflow = live.workflow(tx, run.org_id, run.workflow_id).await?.cloned();
             Ok::<_, StorageError>(account.zip(workflow))
         };
         let Some((account, workflow)) = parts.await? else {
-            ended.push(crate::cancel::end_orphan(tx, &run, now).await?);
+            ended.extend(crate::cancel::end_orphan(tx, &run, now).await?);
             continue;
         };
         let mut why = 0;
@@ -214,7 +215,8 @@ async fn lease(
         why |= if workflow.paused { PARKED_WORKFLOW } else { 0 };
         run.limited = workflow.concurrency.is_some();
         if why != 0 && run.limited {
-            *passed.entry(run.workflow_id).or_default() += 1;
+            // It cannot take its turn, for another reason than the limit: the turn is the next one's.
+            crate::finish::unpark_next(tx, run.workflow_id, 1).await?;
         }
         if let Some(limit) = workflow.concurrency.filter(|_| why == 0) {
             let running = match running.entry(run.workflow_id) {
@@ -252,6 +254,7 @@ async fn lease(
         },
     )
     .await?;
+    claimed.sort_by_key(|run| run.run_id);
     insert_leases(tx, storage.node(), &claimed).await?;
     tx.insert_rows(
         "UPDATE runs SET state = 'running', attempt = v.column2, started_at = COALESCE(runs.started_at, v.column3), due_at = NULL \
@@ -261,9 +264,6 @@ async fn lease(
         |s, run| s.bind(run.run_id.0).bind(i64::from(run.attempt)).bind(now.as_micros()),
     )
     .await?;
-    for (workflow, free) in passed {
-        crate::finish::unpark_next(tx, workflow, free).await?;
-    }
     Ok(Leased { runs: claimed, ended })
 }
 

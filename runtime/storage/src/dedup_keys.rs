@@ -69,7 +69,8 @@ pub(crate) async fn remember<'a>(
         for row in statement.bind(now.as_micros()).fetch_all().await? {
             firsts.0.insert((row.get(0)?, row.get(1)?), First { run: row.id(2)?, is_new: true });
         }
-        let taken: Vec<&Key> = chunk.iter().map(|(key, _)| key).filter(|key| !firsts.0.contains_key(*key)).collect();
+        let taken: Vec<&Key> =
+            chunk.iter().map(|(key, _)| key).filter(|key| !firsts.0.contains_key(*key)).collect();
         if taken.is_empty() {
             continue;
         }

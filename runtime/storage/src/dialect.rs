@@ -86,13 +86,9 @@ async fn connect_sqlite(url: &str) -> Result<Pools, StorageError> {
     let options = SqliteConnectOptions::from_str(url)
         .map_err(|e| StorageError::Setup(format!("the database URL cannot be read: {e}")))?
         .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(ACQUIRE_TIMEOUT)
         .statement_cache_capacity(STATEMENT_CACHE)
-        // 16 MiB of log between checkpoints: fewer of them, and still quick to read.
-        .pragma("wal_autocheckpoint", "4000")
         .pragma("temp_store", "memory")
         .disable_statement_logging();
     if let Some(folder) = Path::new(options.get_filename()).parent()
@@ -112,7 +108,14 @@ async fn connect_sqlite(url: &str) -> Result<Pools, StorageError> {
             .max_lifetime(None)
             .test_before_acquire(false)
     };
-    let writer = pool(1).connect_with(options.clone()).await?;
+    // The writer makes the file's journal mode; a reader that set it too could wait for a lock.
+    let writing = options
+        .clone()
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        // 16 MiB of log between checkpoints: fewer of them, and still quick to read.
+        .pragma("wal_autocheckpoint", "4000");
+    let writer = pool(1).connect_with(writing).await?;
     let readers = pool(SQLITE_READERS).connect_lazy_with(options.pragma("query_only", "on"));
     Ok(Pools::Sqlite { writer, readers })
 }
@@ -188,7 +191,11 @@ pub(crate) fn classify(error: sqlx::Error) -> StorageError {
         E::Database(db) => {
             let message = db.message();
             if let Some(guard) = message.split("guard: ").nth(1) {
-                return StorageError::Refused(guard.trim().to_owned());
+                // SQLite's guards say in words what is a unique violation elsewhere.
+                return match guard.trim().strip_suffix(" exists") {
+                    Some(what) => StorageError::Exists { what: what.to_owned() },
+                    None => StorageError::Refused(guard.trim().to_owned()),
+                };
             }
             if db.is_unique_violation() {
                 return StorageError::Exists { what: unique_name(db.as_ref()) };

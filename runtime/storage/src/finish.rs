@@ -171,11 +171,7 @@ pub(crate) async fn write(
 
 /// Lets the longest waiting `free` runs of a workflow with a concurrency limit come up again. The workflow's row is taken
 /// first: a claim that is about to park one holds it, and would otherwise be overlooked.
-pub(crate) async fn unpark_next(
-    tx: &mut Tx,
-    workflow: WorkflowId,
-    free: i64,
-) -> Result<bool, StorageError> {
+pub(crate) async fn unpark_next(tx: &mut Tx, workflow: WorkflowId, free: i64) -> Result<bool, StorageError> {
     tx.query("SELECT id FROM workflows WHERE id = $1 /*UPDATE*/").bind(workflow.0).fetch_optional().await?;
     let changed = tx
         .query(

@@ -18,6 +18,8 @@ use crate::storage::Shared;
 pub const MAX_WAITING: usize = 8_192;
 /// How many items one transaction takes.
 pub const MAX_BATCH: usize = 256;
+/// How often a batch is written again after it collided with another transaction.
+const MAX_TRIES: u32 = 3;
 
 /// Gives accepted runs straight to free instances of this node.
 pub trait Handoff: Send + Sync {
@@ -129,15 +131,16 @@ pub(crate) async fn run(shared: Arc<Shared>, mut queue: Queue) {
     }
 }
 
-/// Writes a batch; if that fails for a reason that lies in one item, each item on its own.
+/// Writes a batch; again if it collided with another transaction; each item on its own if one of them is at fault.
 async fn commit(shared: &Shared, handoff: Option<&dyn Handoff>, batch: Vec<Item>) {
-    let mut rest = VecDeque::from([batch]);
-    while let Some(items) = rest.pop_front() {
+    let mut rest = VecDeque::from([(batch, 0)]);
+    while let Some((items, tries)) = rest.pop_front() {
         match write(shared, handoff, &items).await {
             Ok(written) => written.answer(shared, handoff, items),
+            Err(StorageError::Conflict(_)) if tries < MAX_TRIES => rest.push_back((items, tries + 1)),
             Err(error) if items.len() > 1 && !matches!(error, StorageError::Unavailable(_)) => {
                 tracing::warn!(%error, items = items.len(), "a group commit failed; its items are written one by one");
-                rest.extend(items.into_iter().map(|item| vec![item]));
+                rest.extend(items.into_iter().map(|item| (vec![item], 0)));
             }
             Err(error) => refuse(items, error),
         }
@@ -169,19 +172,20 @@ async fn write(
     }
     let mut tx = shared.write().await?;
     let mut due = false;
-    let finished = if finishes.is_empty() {
-        Vec::new()
-    } else {
-        let outcome = finish::write(&mut tx, shared, &finishes, &mut entries).await?;
-        due |= outcome.due;
-        outcome.held
-    };
+    // Accepts before ends, as a revocation goes: it takes the key's row, then the leases of the key's runs.
     let (accepted, seated) = if accepts.is_empty() {
         (Vec::new(), Vec::new())
     } else {
         let outcome = accept::write(&mut tx, shared, handoff, &accepts, &mut entries).await?;
         due |= outcome.due;
         (outcome.answers, outcome.seated)
+    };
+    let finished = if finishes.is_empty() {
+        Vec::new()
+    } else {
+        let outcome = finish::write(&mut tx, shared, &finishes, &mut entries).await?;
+        due |= outcome.due;
+        outcome.held
     };
     crate::audit_entries::append(&mut tx, &entries).await?;
     tx.commit().await?;

@@ -40,15 +40,29 @@ pub(crate) struct LiveTrigger {
 }
 
 /// What one transaction has looked up: each thing once, under the organization that asked for it.
-#[derive(Default)]
 pub(crate) struct Live {
+    keys: Keys,
     accounts: HashMap<(OrgId, AccountId), Option<LiveAccount>>,
     workflows: HashMap<(OrgId, WorkflowId), Option<LiveWorkflow>>,
     triggers: HashMap<(WorkflowId, TriggerId), Option<LiveTrigger>>,
 }
 
+/// How a key's row is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// A revocation waits until this transaction ends.
+    Held,
+    /// As it is. Enough for a claim: it holds rows of `ready` already, for which a revocation waits that holds the key's, so
+    /// it must not wait for the key's row; and that revocation finds the lease right after.
+    Seen,
+}
+
 impl Live {
-    /// The account, if it may act now. Its key's row is locked against revocation until the transaction ends.
+    pub(crate) fn new(keys: Keys) -> Self {
+        Self { keys, accounts: HashMap::new(), workflows: HashMap::new(), triggers: HashMap::new() }
+    }
+
+    /// The account, if it may act now.
     pub(crate) async fn account(
         &mut self,
         tx: &mut Tx,
@@ -58,7 +72,7 @@ impl Live {
     ) -> Result<Option<&LiveAccount>, StorageError> {
         let found = match self.accounts.entry((org, id)) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(live_account(tx, org, id, now).await?),
+            Entry::Vacant(entry) => entry.insert(live_account(tx, org, id, now, self.keys).await?),
         };
         Ok(found.as_ref())
     }
@@ -106,6 +120,7 @@ pub(crate) async fn live_account(
     org: OrgId,
     id: AccountId,
     now: Timestamp,
+    keys: Keys,
 ) -> Result<Option<LiveAccount>, StorageError> {
     let row = tx
         .query(
@@ -125,11 +140,15 @@ pub(crate) async fn live_account(
         AccountKind::Base => Grants::all(),
         AccountKind::Member => member_grants(tx, org, id).await?,
         AccountKind::ApiKey => {
-            let row = tx
-                .query("SELECT grants, expires_at FROM api_keys WHERE account_id = $1 AND revoked_at IS NULL /*SHARE*/")
-                .bind(id.0)
-                .fetch_optional()
-                .await?;
+            let sql = match keys {
+                Keys::Held => {
+                    "SELECT grants, expires_at FROM api_keys WHERE account_id = $1 AND revoked_at IS NULL /*SHARE*/"
+                }
+                Keys::Seen => {
+                    "SELECT grants, expires_at FROM api_keys WHERE account_id = $1 AND revoked_at IS NULL"
+                }
+            };
+            let row = tx.query(sql).bind(id.0).fetch_optional().await?;
             let Some(row) = row else { return Ok(None) };
             if row.maybe_time(1)?.is_some_and(|at| at <= now) {
                 return Ok(None);
@@ -203,14 +222,14 @@ async fn live_workflow(
         org_suspended = row.get::<Option<i64>>(1)?.is_some();
     }
     Ok(Some(LiveWorkflow {
-            name: row.get(0)?,
-            version: row.get(1)?,
-            grants: row.json(2, "workflow_versions.grants")?,
-            concurrency: row.get(3)?,
-            digest: Digest::try_from(digest.as_slice())
-                .map_err(|e| StorageError::damaged("plugins.digest", e))?,
-            paused,
-            org_suspended,
+        name: row.get(0)?,
+        version: row.get(1)?,
+        grants: row.json(2, "workflow_versions.grants")?,
+        concurrency: row.get(3)?,
+        digest: Digest::try_from(digest.as_slice())
+            .map_err(|e| StorageError::damaged("plugins.digest", e))?,
+        paused,
+        org_suspended,
     }))
 }
 

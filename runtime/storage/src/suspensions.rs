@@ -25,12 +25,14 @@ pub async fn suspend_account(
         .bind(now.as_micros())
         .execute()
         .await?;
-    tx.query("UPDATE ready SET parked = parked | $2 WHERE account_id = $1 AND org_id = $3 AND parked & $2 = 0")
-        .bind(account.0)
-        .bind(PARKED_ACCOUNT)
-        .bind(org.0)
-        .execute()
-        .await?;
+    tx.query(
+        "UPDATE ready SET parked = parked | $2 WHERE account_id = $1 AND org_id = $3 AND parked & $2 = 0",
+    )
+    .bind(account.0)
+    .bind(PARKED_ACCOUNT)
+    .bind(org.0)
+    .execute()
+    .await?;
     Ok(changed > 0)
 }
 
@@ -50,15 +52,16 @@ pub async fn resume_account(tx: &mut Tx, account: AccountId) -> Result<bool, Sto
 
 /// Suspends an organization; whether it was not suspended before.
 pub async fn suspend_org(tx: &mut Tx, org: OrgId, now: Timestamp) -> Result<bool, StorageError> {
+    // The waiting runs first, as a claim takes them; what comes in meanwhile is parked when it is claimed.
+    tx.query("UPDATE ready SET parked = parked | $2 WHERE org_id = $1 AND parked & $2 = 0")
+        .bind(org.0)
+        .bind(PARKED_ORG)
+        .execute()
+        .await?;
     let changed = tx
         .query("UPDATE organizations SET suspended_at = $2 WHERE id = $1 AND suspended_at IS NULL")
         .bind(org.0)
         .bind(now.as_micros())
-        .execute()
-        .await?;
-    tx.query("UPDATE ready SET parked = parked | $2 WHERE org_id = $1 AND parked & $2 = 0")
-        .bind(org.0)
-        .bind(PARKED_ORG)
         .execute()
         .await?;
     Ok(changed > 0)

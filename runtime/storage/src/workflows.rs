@@ -195,6 +195,24 @@ pub async fn set_paused(
     paused: bool,
     now: Timestamp,
 ) -> Result<bool, StorageError> {
+    let row = tx
+        .query("SELECT paused_at FROM workflows WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL")
+        .bind(org.0)
+        .bind(id.0)
+        .fetch_optional()
+        .await?;
+    let Some(row) = row else { return Ok(false) };
+    if row.get::<Option<i64>>(0)?.is_some() == paused {
+        return Ok(false);
+    }
+    if paused {
+        // The waiting runs before the workflow, as a claim takes them. What comes in meanwhile is parked when it is claimed.
+        tx.query("UPDATE ready SET parked = parked | $2 WHERE workflow_id = $1 AND parked & $2 = 0")
+            .bind(id.0)
+            .bind(PARKED_WORKFLOW)
+            .execute()
+            .await?;
+    }
     let changed = tx
         .query(
             "UPDATE workflows SET paused_at = $3, updated_at = $4 WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL \
@@ -206,17 +224,9 @@ pub async fn set_paused(
         .bind(now.as_micros())
         .execute()
         .await?;
-    if changed == 0 {
-        return Ok(false);
-    }
-    if paused {
-        tx.query("UPDATE ready SET parked = parked | $2 WHERE workflow_id = $1 AND parked & $2 = 0")
-            .bind(id.0)
-            .bind(PARKED_WORKFLOW)
-            .execute()
-            .await?;
-    } else {
-        // What comes up again is asked about the limit anew: places may have become free meanwhile.
+    if !paused {
+        // The workflow before the waiting runs: who is about to park one holds the workflow. What comes up again is asked
+        // about the limit anew, since places may have become free meanwhile.
         tx.query("UPDATE ready SET parked = (parked - $2) & $3 WHERE workflow_id = $1 AND parked & $2 <> 0")
             .bind(id.0)
             .bind(PARKED_WORKFLOW)
@@ -224,7 +234,7 @@ pub async fn set_paused(
             .execute()
             .await?;
     }
-    Ok(true)
+    Ok(changed > 0)
 }
 
 /// Deletes a workflow and its triggers; its runs stay. Whether it was there. Queued runs end when they come up.
@@ -251,7 +261,10 @@ pub async fn delete(tx: &mut Tx, org: OrgId, id: WorkflowId, now: Timestamp) -> 
             .execute()
             .await?;
     }
-    tx.query("UPDATE ready SET parked = 0 WHERE workflow_id = $1").bind(id.0).execute().await?;
+    tx.query("UPDATE ready SET parked = 0 WHERE workflow_id = $1 AND parked <> 0")
+        .bind(id.0)
+        .execute()
+        .await?;
     Ok(true)
 }
 

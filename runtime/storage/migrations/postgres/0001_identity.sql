@@ -257,3 +257,17 @@ BEGIN
 END $$;
 CREATE TRIGGER api_keys_tombstone AFTER UPDATE OF revoked_at ON api_keys FOR EACH ROW
     WHEN (OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL) EXECUTE FUNCTION api_keys_tombstone();
+
+CREATE TRIGGER people_guard_update BEFORE UPDATE ON people FOR EACH ROW
+    WHEN (NEW.id IS DISTINCT FROM OLD.id) EXECUTE FUNCTION guard_refuses('a person''s id is final');
+CREATE TRIGGER people_guard_truncate BEFORE TRUNCATE ON people
+    FOR EACH STATEMENT EXECUTE FUNCTION guard_refuses('a person who is or was a member is not deleted');
+CREATE TRIGGER roles_guard_built_in BEFORE UPDATE ON roles FOR EACH ROW
+    WHEN (OLD.built_in = 1 OR NEW.built_in = 1) EXECUTE FUNCTION guard_refuses('a built-in role is immutable');
+CREATE TRIGGER roles_guard_update BEFORE UPDATE ON roles FOR EACH ROW
+    WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.org_id IS DISTINCT FROM OLD.org_id)
+    EXECUTE FUNCTION guard_refuses('a role''s id and organization are final');
+CREATE TRIGGER roles_guard_delete BEFORE DELETE ON roles FOR EACH ROW
+    WHEN (OLD.built_in = 1) EXECUTE FUNCTION guard_refuses('a built-in role is not deleted');
+CREATE TRIGGER roles_guard_truncate BEFORE TRUNCATE ON roles
+    FOR EACH STATEMENT EXECUTE FUNCTION guard_refuses('a built-in role is not deleted');

@@ -93,3 +93,49 @@ CREATE INDEX kv_expiry ON kv (expires_at) WHERE expires_at IS NOT NULL;
 
 CREATE TRIGGER workflow_versions_guard_update BEFORE UPDATE ON workflow_versions
     FOR EACH ROW EXECUTE FUNCTION guard_refuses('a workflow version is immutable');
+CREATE TRIGGER workflow_versions_guard_delete BEFORE DELETE ON workflow_versions
+    FOR EACH ROW EXECUTE FUNCTION guard_refuses('a workflow version is immutable');
+CREATE TRIGGER workflow_versions_guard_truncate BEFORE TRUNCATE ON workflow_versions
+    FOR EACH STATEMENT EXECUTE FUNCTION guard_refuses('a workflow version is immutable');
+
+CREATE FUNCTION workflow_versions_guard_insert() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM workflows w JOIN plugins p ON p.org_id = w.org_id
+        WHERE w.id = NEW.workflow_id AND p.id = NEW.plugin_id) THEN
+        RAISE EXCEPTION 'guard: a workflow''s plugin is of its own organization' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER workflow_versions_guard_insert BEFORE INSERT ON workflow_versions
+    FOR EACH ROW EXECUTE FUNCTION workflow_versions_guard_insert();
+
+CREATE TRIGGER blobs_guard_update BEFORE UPDATE ON blobs
+    FOR EACH ROW EXECUTE FUNCTION guard_refuses('bytes are named by their digest and never change');
+CREATE TRIGGER blobs_guard_truncate BEFORE TRUNCATE ON blobs
+    FOR EACH STATEMENT EXECUTE FUNCTION guard_refuses('what names these bytes would be left without them');
+CREATE TRIGGER plugins_guard_update BEFORE UPDATE ON plugins
+    FOR EACH ROW EXECUTE FUNCTION guard_refuses('a plugin version is immutable');
+CREATE TRIGGER plugins_guard_truncate BEFORE TRUNCATE ON plugins
+    FOR EACH STATEMENT EXECUTE FUNCTION guard_refuses('a plugin version that a workflow has or had is not deleted');
+CREATE TRIGGER workflows_guard_update BEFORE UPDATE ON workflows FOR EACH ROW
+    WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.org_id IS DISTINCT FROM OLD.org_id OR NEW.name IS DISTINCT FROM OLD.name)
+    EXECUTE FUNCTION guard_refuses('a workflow''s id, organization and name are final');
+CREATE TRIGGER workflows_guard_deleted BEFORE UPDATE ON workflows FOR EACH ROW
+    WHEN (OLD.deleted_at IS NOT NULL) EXECUTE FUNCTION guard_refuses('a workflow once deleted stays so');
+CREATE TRIGGER workflows_guard_delete BEFORE DELETE ON workflows
+    FOR EACH ROW EXECUTE FUNCTION guard_refuses('a workflow is never deleted, only marked');
+CREATE TRIGGER workflows_guard_truncate BEFORE TRUNCATE ON workflows
+    FOR EACH STATEMENT EXECUTE FUNCTION guard_refuses('a workflow is never deleted, only marked');
+
+CREATE FUNCTION triggers_guard_insert() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM workflows WHERE id = NEW.workflow_id AND org_id = NEW.org_id) THEN
+        RAISE EXCEPTION 'guard: a trigger''s workflow is of its own organization' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER triggers_guard_insert BEFORE INSERT ON triggers FOR EACH ROW EXECUTE FUNCTION triggers_guard_insert();
+CREATE TRIGGER triggers_guard_update BEFORE UPDATE ON triggers FOR EACH ROW
+    WHEN (NEW.id IS DISTINCT FROM OLD.id OR NEW.org_id IS DISTINCT FROM OLD.org_id
+        OR NEW.workflow_id IS DISTINCT FROM OLD.workflow_id OR NEW.kind IS DISTINCT FROM OLD.kind)
+    EXECUTE FUNCTION guard_refuses('a trigger''s id, organization, workflow and kind are final');

@@ -17,6 +17,21 @@ CREATE TABLE people (
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- A person is never replaced by another with the same id or address: an insert that collides is skipped, as ON CONFLICT DO
+-- NOTHING does.
+CREATE TRIGGER people_guard_insert BEFORE INSERT ON people BEGIN
+    SELECT RAISE(IGNORE) WHERE EXISTS (SELECT 1 FROM people WHERE id = NEW.id OR email = NEW.email);
+END;
+CREATE TRIGGER people_guard_update BEFORE UPDATE ON people BEGIN
+    SELECT RAISE(ABORT, 'guard: a person''s id is final') WHERE NEW.id IS NOT OLD.id;
+    SELECT RAISE(ABORT, 'guard: another person has this address')
+        WHERE EXISTS (SELECT 1 FROM people WHERE email = NEW.email AND id IS NOT OLD.id);
+END;
+CREATE TRIGGER people_guard_delete BEFORE DELETE ON people BEGIN
+    SELECT RAISE(ABORT, 'guard: a person who is or was a member is not deleted')
+        WHERE EXISTS (SELECT 1 FROM accounts WHERE person_id = OLD.id);
+END;
+
 CREATE TABLE accounts (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     org_id BLOB NOT NULL REFERENCES organizations (id),
@@ -139,6 +154,23 @@ CREATE TABLE roles (
     UNIQUE (org_id, name),
     UNIQUE (org_id, id)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER roles_guard_insert BEFORE INSERT ON roles BEGIN
+    SELECT RAISE(ABORT, 'guard: this role exists')
+        WHERE EXISTS (SELECT 1 FROM roles WHERE id = NEW.id OR (org_id = NEW.org_id AND name = NEW.name));
+    SELECT RAISE(ABORT, 'guard: no such organization') WHERE NOT EXISTS (SELECT 1 FROM organizations WHERE id = NEW.org_id);
+END;
+CREATE TRIGGER roles_guard_update BEFORE UPDATE ON roles BEGIN
+    SELECT RAISE(ABORT, 'guard: a built-in role is immutable') WHERE OLD.built_in = 1 OR NEW.built_in = 1;
+    SELECT RAISE(ABORT, 'guard: a role''s id and organization are final') WHERE NEW.id IS NOT OLD.id OR NEW.org_id IS NOT OLD.org_id;
+    SELECT RAISE(ABORT, 'guard: this role exists')
+        WHERE EXISTS (SELECT 1 FROM roles WHERE org_id = NEW.org_id AND name = NEW.name AND id IS NOT OLD.id);
+END;
+CREATE TRIGGER roles_guard_delete BEFORE DELETE ON roles BEGIN
+    SELECT RAISE(ABORT, 'guard: a built-in role is not deleted') WHERE OLD.built_in = 1;
+    SELECT RAISE(ABORT, 'guard: a role that somebody has is not deleted')
+        WHERE EXISTS (SELECT 1 FROM role_members WHERE org_id = OLD.org_id AND role_id = OLD.id);
+END;
 
 CREATE TABLE role_members (
     org_id BLOB NOT NULL,

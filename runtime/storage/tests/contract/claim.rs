@@ -11,7 +11,10 @@ use crate::fixture::{grants, workflow};
 use crate::world::World;
 
 impl World {
-    async fn accept_in(&self, org: &(factotum_storage::organizations::Organization, factotum_model::WorkflowId)) {
+    async fn accept_in(
+        &self,
+        org: &(factotum_storage::organizations::Organization, factotum_model::WorkflowId),
+    ) {
         let (org_id, workflow_id, account_id) = (org.0.id, org.1, org.0.base_account);
         self.accept(NewRun { org_id, workflow_id, account_id, ..self.new_run() }).await;
     }

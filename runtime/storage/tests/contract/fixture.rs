@@ -91,7 +91,13 @@ impl World {
     }
 
     /// An API key with its service account.
-    pub async fn key(&self, nickname: &str, byte: u8, holds: &[&str], expires_at: Option<Timestamp>) -> ApiKey {
+    pub async fn key(
+        &self,
+        nickname: &str,
+        byte: u8,
+        holds: &[&str],
+        expires_at: Option<Timestamp>,
+    ) -> ApiKey {
         self.try_key(nickname, byte, holds, expires_at).await.unwrap()
     }
 

@@ -39,6 +39,9 @@ async fn a_url_that_is_none_is_refused_in_words() {
             migrate: true,
         };
         let error = Storage::open(options).await.unwrap_err();
-        assert!(matches!(error, StorageError::Setup(_)) && error.to_string().contains(word), "{url}: {error}");
+        assert!(
+            matches!(error, StorageError::Setup(_)) && error.to_string().contains(word),
+            "{url}: {error}"
+        );
     }
 }

@@ -10,10 +10,16 @@ const OTHER_KEY: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1
 
 async fn put(world: &World, name: &str, value: &str) -> bool {
     let value = Redacted::new(value.to_owned());
-    world.write(async |tx| secrets::put(&world.storage, tx, world.org.id, name, &value, world.now()).await).await
+    world
+        .write(async |tx| secrets::put(&world.storage, tx, world.org.id, name, &value, world.now()).await)
+        .await
 }
 
-async fn reveal(world: &World, storage: &factotum_storage::Storage, name: &str) -> Result<Option<String>, StorageError> {
+async fn reveal(
+    world: &World,
+    storage: &factotum_storage::Storage,
+    name: &str,
+) -> Result<Option<String>, StorageError> {
     let mut tx = storage.read().await?;
     let value = secrets::reveal(storage, &mut tx, world.org.id, name).await?;
     Ok(value.map(|v| String::from_utf8(v.expose().clone()).unwrap()))

@@ -114,9 +114,10 @@ impl World {
         let storage = open(&url, &clock, MASTER_KEY, None).await.unwrap();
         let mut tx = storage.write().await.unwrap();
         let org = organizations::create(&mut tx, "Acme", clock.now()).await.unwrap();
-        let workflow = fixture::workflow(&mut tx, &org, "echo", &["http:request", "kv:read", "kv:write"], None)
-            .await
-            .unwrap();
+        let workflow =
+            fixture::workflow(&mut tx, &org, "echo", &["http:request", "kv:read", "kv:write"], None)
+                .await
+                .unwrap();
         tx.commit().await.unwrap();
         Self { storage, clock, url, org, workflow, place }
     }
@@ -173,9 +174,7 @@ impl World {
                 let options = sqlx::sqlite::SqliteConnectOptions::from_str(&self.url).unwrap();
                 Raw::Sqlite(options.busy_timeout(Duration::from_secs(10)).connect().await.unwrap())
             }
-            Place::Postgres { .. } => {
-                Raw::Postgres(sqlx::PgConnection::connect(&self.url).await.unwrap())
-            }
+            Place::Postgres { .. } => Raw::Postgres(sqlx::PgConnection::connect(&self.url).await.unwrap()),
         }
     }
 }
