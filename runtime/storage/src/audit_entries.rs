@@ -1,6 +1,7 @@
 //! The audit trail's table: append and read, nothing else. What must hold: entries are written in the transaction of the
 //! action they tell of (audit.md, A1), and the table refuses to change or lose one.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use factotum_model::account::AccountKind;
@@ -13,33 +14,33 @@ pub use crate::audit_filter::AuditFilter;
 use crate::connection::{Row, Tx};
 use crate::error::StorageError;
 
-/// What an entry says beside the columns that are searched.
+/// What an entry says beside the columns that are searched. Borrowed when written: every run writes two.
 #[derive(Serialize, Deserialize)]
-struct Detail {
+struct Detail<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    reason: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    key_prefix: Option<String>,
+    key_prefix: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    external_ref: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    chain: Vec<RunId>,
+    external_ref: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    chain: Cow<'a, [RunId]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     attempt: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    workflow: Option<String>,
+    workflow: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     plugin_digest: Option<Digest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    permission: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    targets: Vec<Target>,
+    permission: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    targets: Cow<'a, [Target]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    change: Option<serde_json::Value>,
+    change: Option<Cow<'a, serde_json::Value>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ip: Option<IpAddr>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    user_agent: Option<String>,
+    user_agent: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request_id: Option<RequestId>,
 }
@@ -54,19 +55,19 @@ pub async fn append(tx: &mut Tx, entries: &[AuditEntry]) -> Result<(), StorageEr
         14,
         entries,
         |statement, entry| {
-            let detail = Detail {
-                reason: entry.reason.clone(),
-                key_prefix: entry.credential.as_ref().map(|c| c.prefix.clone()),
-                external_ref: entry.initiator.external_ref.clone(),
-                chain: entry.chain.clone(),
+                        let detail = Detail {
+                reason: entry.reason.as_deref().map(Cow::Borrowed),
+                key_prefix: entry.credential.as_ref().map(|c| Cow::Borrowed(c.prefix.as_str())),
+                external_ref: entry.initiator.external_ref.as_deref().map(Cow::Borrowed),
+                chain: Cow::Borrowed(&entry.chain),
                 attempt: entry.attempt,
-                workflow: entry.workflow.clone(),
+                workflow: entry.workflow.as_deref().map(Cow::Borrowed),
                 plugin_digest: entry.plugin_digest,
-                permission: entry.permission.clone(),
-                targets: entry.targets.clone(),
-                change: entry.change.clone(),
+                permission: entry.permission.as_deref().map(Cow::Borrowed),
+                targets: Cow::Borrowed(&entry.targets),
+                change: entry.change.as_ref().map(Cow::Borrowed),
                 ip: entry.ip,
-                user_agent: entry.user_agent.clone(),
+                user_agent: entry.user_agent.as_deref().map(Cow::Borrowed),
                 request_id: entry.request_id,
             };
             statement
@@ -103,7 +104,7 @@ pub async fn list(
 }
 
 fn read(row: &Row) -> Result<AuditEntry, StorageError> {
-    let detail: Detail = row.json(13, "audit_entries.detail")?;
+    let detail: Detail<'static> = row.json(13, "audit_entries.detail")?;
     let outcome: String = row.get(4)?;
     let kind: String = row.get(6)?;
     let initiator: String = row.get(8)?;
@@ -114,7 +115,7 @@ fn read(row: &Row) -> Result<AuditEntry, StorageError> {
         at: row.time(2)?,
         action: row.get(3)?,
         outcome: AuditOutcome::from_word(&outcome).ok_or_else(|| bad(&outcome))?,
-        reason: detail.reason,
+        reason: detail.reason.map(Cow::into_owned),
         actor: Principal {
             id: row.id(5)?,
             kind: AccountKind::from_word(&kind).ok_or_else(|| bad(&kind))?,
@@ -126,18 +127,18 @@ fn read(row: &Row) -> Result<AuditEntry, StorageError> {
         initiator: AuditInitiator {
             kind: InitiatorKind::from_word(&initiator).ok_or_else(|| bad(&initiator))?,
             trigger_id: row.get::<Option<Uuid>>(9)?.map(Into::into),
-            external_ref: detail.external_ref,
+            external_ref: detail.external_ref.map(Cow::into_owned),
         },
-        chain: detail.chain,
+        chain: detail.chain.into_owned(),
         run_id: row.get::<Option<Uuid>>(11)?.map(Into::into),
         attempt: detail.attempt,
-        workflow: detail.workflow,
+        workflow: detail.workflow.map(Cow::into_owned),
         plugin_digest: detail.plugin_digest,
-        permission: detail.permission,
-        targets: detail.targets,
-        change: detail.change,
+        permission: detail.permission.map(Cow::into_owned),
+        targets: detail.targets.into_owned(),
+        change: detail.change.map(Cow::into_owned),
         ip: detail.ip,
-        user_agent: detail.user_agent,
+        user_agent: detail.user_agent.map(Cow::into_owned),
         request_id: detail.request_id,
     })
 }
