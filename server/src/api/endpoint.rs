@@ -124,7 +124,7 @@ impl Endpoint {
 
     /// States that it is a list: `limit` and `cursor`.
     pub fn paged(self) -> Self {
-        self.query("limit", "how many items at the most, 1 to 200; 50 unless given")
+        self.query("limit", "how many items at the most, up to 1000; 50 unless given")
             .query("cursor", "`next` of the page before")
     }
 

@@ -59,13 +59,13 @@ pub fn word<T>(
 /// `limit` and `cursor`.
 pub fn page<C: FromStr>(limit: Option<&str>, cursor: Option<&str>) -> Result<Page<C>, Problem> {
     let limit = limit.map_or(Some(DEFAULT_LIMIT), |text| text.parse().ok());
-    let limit = limit.filter(|n| (1..=MAX_LIMIT).contains(n)).ok_or_else(|| {
-        Problem::field("limit", format!("in the query, `limit` must be a number between 1 and {MAX_LIMIT}"))
-    })?;
+    let limit = limit
+        .filter(|n| *n > 0)
+        .ok_or_else(|| Problem::field("limit", "in the query, `limit` must be a whole number from 1 on"))?;
     let cursor = cursor.map(str::parse).transpose().map_err(|_| {
         Problem::field("cursor", "in the query, `cursor` must be what `next` of the page before said")
     })?;
-    Ok(Page { limit, cursor })
+    Ok(Page { limit: limit.min(MAX_LIMIT), cursor })
 }
 
 /// A page as it is answered.

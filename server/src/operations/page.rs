@@ -2,8 +2,8 @@
 
 /// The items of a page unless the caller says otherwise.
 pub const DEFAULT_LIMIT: u32 = 50;
-/// The most items of a page.
-pub const MAX_LIMIT: u32 = 200;
+/// The most items of a page; who asks for more gets as many.
+pub const MAX_LIMIT: u32 = 1_000;
 
 /// Which page: so many items after the cursor.
 #[derive(Debug, Clone)]
