@@ -81,3 +81,50 @@ impl Drop for Ticker {
         self.thread.unpark();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use wasmtime::{Config, Instance, Module, Store, Trap};
+
+    use super::*;
+
+    fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while !condition() {
+            assert!(Instant::now() < deadline, "{what}");
+            std::thread::yield_now();
+        }
+    }
+
+    fn engine() -> Engine {
+        Engine::new(Config::new().epoch_interruption(true)).unwrap()
+    }
+
+    #[test]
+    fn a_guest_wakes_the_sleeping_clock() {
+        let engine = engine();
+        let ticker = Ticker::start(&engine).unwrap();
+        wait_until("the clock sleeps when nothing runs", || ticker.shared.parked.load(SeqCst));
+        let _ticking = ticker.ticking();
+        let spin = wat::parse_str(r#"(module (func (export "f") (loop (br 0))))"#).unwrap();
+        let module = Module::new(&engine, spin).unwrap();
+        let mut store = Store::new(&engine, ());
+        store.set_epoch_deadline(1);
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let f = instance.get_typed_func::<(), ()>(&mut store, "f").unwrap();
+        let error = f.call(&mut store, ()).unwrap_err();
+        assert_eq!(error.downcast_ref::<Trap>(), Some(&Trap::Interrupt));
+    }
+
+    #[test]
+    fn the_clock_stops_with_the_host() {
+        let engine = engine();
+        let ticker = Ticker::start(&engine).unwrap();
+        let thread = Arc::downgrade(&ticker.shared);
+        wait_until("the clock sleeps", || ticker.shared.parked.load(SeqCst));
+        drop(ticker);
+        wait_until("the thread ends", || thread.upgrade().is_none());
+    }
+}

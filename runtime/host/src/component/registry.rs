@@ -69,7 +69,9 @@ impl Registry {
             return Err(UploadError::TooLarge { size, max: self.max_bytes });
         }
         let digest = Digest::of(&bytes);
-        let prepared = self.cell(digest).get_or_try_init(|| self.make(digest, bytes)).await?.clone();
+        let cell = self.cell(digest);
+        let made = cell.get_or_try_init(|| self.make(digest, bytes)).await;
+        let prepared = made.inspect_err(|_| self.forget(digest))?;
         Ok(Inspected { digest, world: prepared.world(), imports: prepared.imports().to_vec(), size })
     }
 
@@ -99,7 +101,8 @@ impl Registry {
                 }
                 self.make(digest, bytes.into()).await.map_err(broken)
             })
-            .await?;
+            .await
+            .inspect_err(|_| self.forget(digest))?;
         Ok(Arc::clone(prepared))
     }
 
@@ -124,6 +127,14 @@ impl Registry {
             Ok(Ok(made)) => made,
             Ok(Err(panic)) => Err(UploadError::Invalid(format!("the compiler failed on it: {panic}"))),
             Err(_) => Err(UploadError::CompileTimeout { limit_s: self.timeout.as_secs() }),
+        }
+    }
+
+    /// What could not be made takes no place from what could.
+    fn forget(&self, digest: Digest) {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if ready.cells.get(&digest).is_some_and(|cell| !cell.prepared.initialized()) {
+            ready.cells.remove(&digest);
         }
     }
 
