@@ -121,9 +121,10 @@ fn read(row: &Row) -> Result<AuditEntry, StorageError> {
             kind: AccountKind::from_word(&kind).ok_or_else(|| bad(&kind))?,
             name: row.get(7)?,
         },
-        credential: row
-            .get::<Option<Uuid>>(10)?
-            .map(|id| Credential { key_id: id.into(), prefix: detail.key_prefix.unwrap_or_default() }),
+        credential: row.get::<Option<Uuid>>(10)?.map(|id| Credential {
+            key_id: id.into(),
+            prefix: detail.key_prefix.map(Cow::into_owned).unwrap_or_default(),
+        }),
         initiator: AuditInitiator {
             kind: InitiatorKind::from_word(&initiator).ok_or_else(|| bad(&initiator))?,
             trigger_id: row.get::<Option<Uuid>>(9)?.map(Into::into),
