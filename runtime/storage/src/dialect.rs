@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, SqlSafeStr as _};
+use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 use crate::error::StorageError;
 
@@ -107,6 +107,12 @@ async fn connect_sqlite(url: &str) -> Result<Pools, StorageError> {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
+            // A full disk makes SQLite roll back by itself; sqlx, whose own rollback then fails, goes on believing that the
+            // transaction is open. Such a connection could never begin another, and the writer is the only one.
+            .before_acquire(|connection, _| {
+                let usable = !connection.is_in_transaction();
+                Box::pin(async move { Ok(usable) })
+            })
     };
     // The writer makes the file's journal mode; a reader that set it too could wait for a lock.
     let writing = options
