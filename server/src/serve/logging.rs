@@ -12,7 +12,11 @@ const DEFAULT_FILTER: &str = "info,sqlx=warn,wasmtime=warn,cranelift=warn,h2=war
 pub fn begin(config: LoggingConfig, environment: &Environment) {
     let filter = environment.get("FACTOTUM_LOG").and_then(|text| EnvFilter::try_new(text).ok());
     let filter = filter.unwrap_or_else(|| EnvFilter::new(DEFAULT_FILTER));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Where the log's disk is full, a line is lost; to complain of that on stderr would panic in the middle of a request.
+        .log_internal_errors(false);
     // A second call, in tests, leaves the first in place.
     let _ = match config.format {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
