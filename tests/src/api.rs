@@ -175,8 +175,8 @@ impl Api {
         let joint = if path.contains('?') { '&' } else { '?' };
         loop {
             let page = match &cursor {
-                None => self.get(&format!("{path}{joint}limit=500")),
-                Some(cursor) => self.get(&format!("{path}{joint}limit=500&cursor={cursor}")),
+                None => self.get(&format!("{path}{joint}limit=200")),
+                Some(cursor) => self.get(&format!("{path}{joint}limit=200&cursor={cursor}")),
             }
             .expect(200);
             items.extend(page["items"].as_array().into_iter().flatten().cloned());
