@@ -88,13 +88,10 @@ impl Expression {
             7 => {}
             n => return Err(CronError::FieldCount(n)),
         }
-        let rewritten = check_fields(&fields)?;
-        let cron = parser().parse(&rewritten.join(" ")).map_err(|e| CronError::Field {
-            field: "expression",
-            text: shown(text),
-            problem: e.to_string(),
-            allowed: "the fields described in the manual".into(),
-        })?;
+        let rewritten = rewrite(&fields)?;
+        let cron = parser()
+            .parse(&rewritten.join(" "))
+            .map_err(|e| fault(&fields, &rewritten).unwrap_or_else(|| refuse(0, text, &e.to_string())))?;
         let runs_through = |field: &str| field.contains(['*', '-', '/']);
         let nature = Nature {
             interval: fields[..3].iter().any(|f| runs_through(f)),
@@ -137,28 +134,33 @@ fn expand_name(text: &str) -> Result<&str, CronError> {
         .ok_or_else(|| CronError::Name(shown(text)))
 }
 
-/// Checks each field alone, with `*` for the others, so that an error can name it.
-fn check_fields(fields: &[&str]) -> Result<Vec<String>, CronError> {
-    let mut rewritten = Vec::with_capacity(FIELDS.len());
-    for (at, (text, field)) in fields.iter().zip(&FIELDS).enumerate() {
-        let refuse = |problem: String| CronError::Field {
-            field: field.name,
-            text: shown(text),
-            problem,
-            allowed: field.allowed(),
-        };
-        let plain = field.rewrite(text).map_err(|problem| refuse(problem.to_owned()))?;
+/// Rewrites each field as croner takes it.
+fn rewrite(fields: &[&str]) -> Result<Vec<String>, CronError> {
+    let rewritten = fields.iter().zip(&FIELDS).enumerate().map(|(at, (text, field))| {
+        let plain = field.rewrite(text).map_err(|problem| refuse(at, text, problem))?;
+        if plain.starts_with('/') { Err(refuse(at, text, "write `*/n`")) } else { Ok(plain) }
+    });
+    rewritten.collect()
+}
+
+/// Which field croner stumbled over: it doesn't say, so each is tried alone, with `*` for the others.
+fn fault(fields: &[&str], rewritten: &[String]) -> Option<CronError> {
+    rewritten.iter().enumerate().find_map(|(at, plain)| {
         let mut alone = ["*"; 7];
-        alone[at] = &plain;
-        if plain.starts_with('/') {
-            return Err(refuse("write `*/n`".into()));
-        }
-        if plain != "*" {
-            parser().parse(&alone.join(" ")).map_err(|e| refuse(reason(&e.to_string())))?;
-        }
-        rewritten.push(plain);
+        alone[at] = plain;
+        let error = parser().parse(&alone.join(" ")).err()?;
+        Some(refuse(at, fields[at], &reason(&error.to_string())))
+    })
+}
+
+fn refuse(at: usize, text: &str, problem: &str) -> CronError {
+    let field = &FIELDS[at];
+    CronError::Field {
+        field: field.name,
+        text: shown(text),
+        problem: problem.to_owned(),
+        allowed: field.allowed(),
     }
-    Ok(rewritten)
 }
 
 /// Croner's words, without the name of its error class and the full stop.

@@ -193,3 +193,25 @@ async fn two_nodes_fire_each_time_once_and_one_goes_on_alone() {
     assert_eq!(accepted, 60);
     world.storage.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_firing_that_the_database_refuses_is_tried_until_it_is_taken() {
+    let world = World::start(factotum_tests::Backend::Postgres).await;
+    // With `none`, a firing that was dropped after its failure would not be made up for.
+    let id = world.schedule(json!({"cron": "* * * * *", "missed": {"policy": "none"}})).await;
+    let node = Node::start(&world.storage);
+    let rolled_back = || {
+        let count = "SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()";
+        world.psql(count).parse::<u64>().unwrap()
+    };
+    world.psql("ALTER TABLE events RENAME TO events_elsewhere");
+    let before = rolled_back();
+    world.advance(MINUTE);
+    node.changed();
+    world.wait("a failed attempt", async || rolled_back() > before).await;
+    world.advance(30 * SECOND);
+    world.psql("ALTER TABLE events_elsewhere RENAME TO events");
+    world.wait_fired(id, &["08:01:00"]).await;
+    node.stop().await;
+    world.storage.close().await;
+}

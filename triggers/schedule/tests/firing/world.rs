@@ -174,6 +174,11 @@ impl World {
         .await;
     }
 
+    /// Runs a statement on the world's PostgreSQL database, beside the node.
+    pub fn psql(&self, statement: &str) -> String {
+        factotum_tests::postgres::psql(&self.url, statement).unwrap()
+    }
+
     /// When it is due next.
     pub async fn next(&self, trigger: TriggerId) -> Option<Timestamp> {
         let mut tx = self.storage.read().await.unwrap();
