@@ -19,6 +19,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("examples/", &["plugins/sdk"]),
 ];
 
+/// What any crate's tests may import too: the harness, which links nothing of the product.
+const HARNESS: &str = "tests";
+
 /// Foreign crates that only one of ours may know; a name that ends in `*` is the start of a name.
 const OWNERS: &[(&str, &str)] = &[
     ("sqlx", "runtime/storage"),
@@ -45,7 +48,8 @@ pub fn check(metadata: &Value) -> anyhow::Result<Vec<String>> {
             let name = dependency["name"].as_str().unwrap_or_default();
             if let Some(path) = dependency["path"].as_str() {
                 let to = relative(root, path);
-                if to != folder && !allowed.iter().any(|pattern| covers(pattern, to)) {
+                let for_tests = dependency["kind"] == "dev" && to == HARNESS;
+                if to != folder && !for_tests && !allowed.iter().any(|pattern| covers(pattern, to)) {
                     findings.push(format!(
                         "{folder}/Cargo.toml: imports {to}, against the one-way rule; it may import: {}",
                         if allowed.is_empty() { "nothing of ours".to_owned() } else { allowed.join(", ") }
@@ -117,6 +121,13 @@ mod tests {
         ] {
             assert_eq!(findings(from, ours(to)).len(), 1, "{from} → {to}");
         }
+    }
+
+    #[test]
+    fn tests_may_import_the_harness_and_the_program_may_not() {
+        let harness = |kind: Value| json!([{"name": "factotum-tests", "path": "/w/tests", "kind": kind}]);
+        assert_eq!(findings("runtime/dispatch", harness("dev".into())), Vec::<String>::new());
+        assert_eq!(findings("runtime/dispatch", harness(Value::Null)).len(), 1);
     }
 
     #[test]
