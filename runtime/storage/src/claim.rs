@@ -315,7 +315,7 @@ pub async fn holds(tx: &mut Tx, node: factotum_model::NodeId, run: &Claimed) -> 
 
 async fn read_runs(tx: &mut Tx, ids: &[RunId]) -> Result<Vec<Claimed>, StorageError> {
     let mut runs = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(crate::connection::BULK_ROWS) {
+    for chunk in ids.chunks(tx.bulk_rows()) {
         let mut statement = tx.query_rows(
             "SELECT r.id, r.org_id, r.workflow_id, r.workflow_version, w.name, p.digest, r.account_id, r.principal_kind, \
              r.principal_name, r.initiator_kind, r.initiator_id, r.trigger_id, r.authority, r.attempt, r.lost, r.created_at, \

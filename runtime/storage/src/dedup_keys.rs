@@ -7,7 +7,7 @@ use factotum_model::{RunId, Timestamp};
 use uuid::Uuid;
 
 use crate::accept::NewRun;
-use crate::connection::{BULK_ROWS, Tx};
+use crate::connection::Tx;
 use crate::error::StorageError;
 
 /// Whose key, and which.
@@ -55,7 +55,7 @@ pub(crate) async fn remember<'a>(
     }
     let mut firsts = Firsts::default();
     let keys: Vec<_> = keys.into_iter().collect();
-    for chunk in keys.chunks(BULK_ROWS) {
+    for chunk in keys.chunks(tx.bulk_rows()) {
         let mut statement = tx.query_rows(
             "INSERT INTO dedup_keys (trigger_id, key, run_id, expires_at) VALUES {rows} \
              ON CONFLICT (trigger_id, key) DO UPDATE SET run_id = excluded.run_id, expires_at = excluded.expires_at \

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -11,6 +12,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
+use crate::breaker::Breaker;
 use crate::error::StorageError;
 
 /// Which database.
@@ -26,8 +28,10 @@ pub enum Backend {
 pub const DEFAULT_POSTGRES_CONNECTIONS: u32 = 20;
 /// Readers of SQLite beside its one writer.
 const SQLITE_READERS: u32 = 4;
-/// How long to wait for a connection or a lock before the database counts as unavailable.
+/// How long SQLite may take to give its writer or its lock before it counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long PostgreSQL may take to give a connection: a sender waits no longer for its 503.
+const POSTGRES_TIMEOUT: Duration = Duration::from_secs(3);
 /// Prepared statements kept per connection: bulk statements come in many lengths.
 const STATEMENT_CACHE: usize = 1024;
 
@@ -37,7 +41,7 @@ pub(crate) enum Pools {
     /// One writer, since SQLite has one write lock and queueing for it in order is kinder than retrying; many readers.
     Sqlite { writer: SqlitePool, readers: SqlitePool },
     /// Readers and writers alike.
-    Postgres { pool: PgPool },
+    Postgres { pool: PgPool, breaker: Arc<Breaker> },
 }
 
 impl Pools {
@@ -53,10 +57,10 @@ impl Pools {
                 .disable_statement_logging();
             let pool = PgPoolOptions::new()
                 .max_connections(connections)
-                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .acquire_timeout(POSTGRES_TIMEOUT)
                 .connect_with(options)
                 .await?;
-            Ok(Self::Postgres { pool })
+            Ok(Self::Postgres { pool, breaker: Arc::default() })
         } else {
             Err(StorageError::Setup(
                 "the database URL must begin with `sqlite:` or `postgres://`, as in `postgres://user@host/factotum`".into(),
@@ -77,7 +81,7 @@ impl Pools {
                 readers.close().await;
                 writer.close().await;
             }
-            Self::Postgres { pool } => pool.close().await,
+            Self::Postgres { pool, .. } => pool.close().await,
         }
     }
 }
@@ -151,30 +155,39 @@ pub(crate) const fn clock_sql(backend: Backend) -> &'static str {
     }
 }
 
-/// `n` rows of `columns` placeholders: `($1,$2),($3,$4)`. SQLite gets `?`, since it looks numbered ones up by name, one
-/// after another.
-pub(crate) fn placeholders(backend: Backend, columns: usize, n: usize) -> String {
-    let mut text = String::with_capacity(n * columns * 6);
-    let mut number = 1;
-    for row in 0..n {
-        text.push_str(if row == 0 { "(" } else { ",(" });
-        for column in 0..columns {
-            if column > 0 {
-                text.push(',');
-            }
-            text.push_str(&placeholder(backend, number));
-            number += 1;
-        }
-        text.push(')');
+/// How many rows one statement takes at the most. SQLite bounds the placeholders of a text and keeps a text per number of
+/// rows; PostgreSQL takes arrays.
+pub(crate) const fn bulk_rows(backend: Backend) -> usize {
+    match backend {
+        Backend::Sqlite => 64,
+        Backend::Postgres => 512,
     }
-    text
 }
 
-/// The placeholder of the `number`th value, for a text in which values stand in order.
-pub(crate) fn placeholder(backend: Backend, number: usize) -> String {
+/// What a text for `n` rows depends on: on PostgreSQL, nothing.
+pub(crate) const fn rows_in_text(backend: Backend, n: usize) -> usize {
     match backend {
-        Backend::Sqlite => "?".to_owned(),
-        Backend::Postgres => format!("${number}"),
+        Backend::Sqlite => n,
+        Backend::Postgres => 1,
+    }
+}
+
+/// Puts `n` rows of `columns` values in place of `VALUES {rows}`, and one more value in place of `{after}`. SQLite gets
+/// `VALUES (?,?),(?,?)`: it looks numbered placeholders up by name, one after another. PostgreSQL gets one array per column,
+/// under the names that `VALUES` has, since it plans a text anew for each number of rows, which costs more than to run it.
+pub(crate) fn with_rows(backend: Backend, sql: &str, columns: usize, n: usize) -> String {
+    let sql = row_locks(backend, sql);
+    match backend {
+        Backend::Sqlite => {
+            let row = format!("({})", vec!["?"; columns].join(","));
+            sql.replace("{rows}", &vec![row; n].join(",")).replace("{after}", "?")
+        }
+        Backend::Postgres => {
+            let list =
+                |prefix: &str| (1..=columns).map(|n| format!("{prefix}{n}")).collect::<Vec<_>>().join(",");
+            let rows = format!("SELECT * FROM unnest({}) AS u({})", list("$"), list("column"));
+            sql.replace("VALUES {rows}", &rows).replace("{after}", &format!("${}", columns + 1))
+        }
     }
 }
 
@@ -182,7 +195,7 @@ pub(crate) fn placeholder(backend: Backend, number: usize) -> String {
 pub(crate) async fn migrate(pools: &Pools) -> Result<(), StorageError> {
     let outcome = match pools {
         Pools::Sqlite { writer, .. } => sqlx::migrate!("migrations/sqlite").run(writer).await,
-        Pools::Postgres { pool } => sqlx::migrate!("migrations/postgres").run(pool).await,
+        Pools::Postgres { pool, .. } => sqlx::migrate!("migrations/postgres").run(pool).await,
     };
     outcome.map_err(|e| StorageError::Setup(format!("the database cannot be migrated: {e}")))
 }
@@ -244,7 +257,7 @@ fn unique_name(error: &dyn sqlx::error::DatabaseError) -> String {
 }
 
 /// A text as the driver takes it: built by this crate from constants, never from input.
-pub(crate) fn trusted(text: std::sync::Arc<str>) -> sqlx::SqlStr {
+pub(crate) fn trusted(text: Arc<str>) -> sqlx::SqlStr {
     sqlx::AssertSqlSafe(text).into_sql_str()
 }
 
@@ -253,9 +266,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_fit_the_backend() {
-        assert_eq!(placeholders(Backend::Postgres, 2, 2), "($1,$2),($3,$4)");
-        assert_eq!(placeholders(Backend::Sqlite, 2, 2), "(?,?),(?,?)");
+    fn rows_are_written_as_the_backend_takes_them() {
+        let sql = "DELETE FROM t WHERE (a, b) IN (VALUES {rows}) AND c < {after}";
+        assert_eq!(
+            with_rows(Backend::Sqlite, sql, 2, 2),
+            "DELETE FROM t WHERE (a, b) IN (VALUES (?,?),(?,?)) AND c < ?"
+        );
+        assert_eq!(
+            with_rows(Backend::Postgres, sql, 2, 2),
+            "DELETE FROM t WHERE (a, b) IN (SELECT * FROM unnest($1,$2) AS u(column1,column2)) AND c < $3"
+        );
     }
 
     #[test]
