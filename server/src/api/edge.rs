@@ -8,7 +8,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::middleware::Next;
@@ -24,6 +24,9 @@ use crate::operations::Origin;
 /// The header that names the request in every answer.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// How long a request may take until the head of its answer: longer than the longest wait for a run's outcome and the longest
+/// sending of a body together.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_mins(4);
 /// How much of `User-Agent` is kept, in characters.
 const MAX_USER_AGENT_CHARS: usize = 200;
 
@@ -46,9 +49,13 @@ pub async fn edge(State(edge): State<Edge>, mut request: Request, next: Next) ->
     let request_id = origin.request_id.to_string();
     request.extensions_mut().insert(origin);
 
-    let mut response = match caught(next.run(request)).await {
-        Ok(response) => response,
-        Err(panic) => {
+    let mut response = match tokio::time::timeout(REQUEST_TIMEOUT, caught(next.run(request))).await {
+        Ok(Ok(response)) => response,
+        Err(_) => {
+            let words = format!("the request was not answered within {} s", REQUEST_TIMEOUT.as_secs());
+            Problem::new(Code::Timeout, words).into_response()
+        }
+        Ok(Err(panic)) => {
             tracing::error!(%request_id, %method, route, panic, "a request ended in a panic");
             Problem::new(
                 Code::Internal,
@@ -111,4 +118,46 @@ async fn caught<F: Future>(future: F) -> Result<F::Output, String> {
 fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::Router;
+    use axum::body::Body;
+    use axum::routing::get;
+    use http::StatusCode;
+    use tower::ServiceExt as _;
+
+    async fn answer(path: &str) -> (StatusCode, http::HeaderMap, serde_json::Value) {
+        async fn panics() -> &'static str {
+            panic!("on purpose")
+        }
+        let edge_state = Edge { metrics: Arc::new(Metrics::register()), proxy: Arc::default() };
+        let router = Router::new()
+            .route("/panics", get(panics))
+            .route("/refuses", get(async || Problem::field("limits.wall_ms", "too much")))
+            .layer(axum::middleware::from_fn_with_state(edge_state, edge));
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, 10_000).await.unwrap();
+        (parts.status, parts.headers, serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_with_the_requests_id() {
+        let (status, headers, body) = answer("/panics").await;
+        assert_eq!((status, &body["code"]), (StatusCode::INTERNAL_SERVER_ERROR, &"internal".into()));
+        assert_eq!(body["request_id"], headers[&REQUEST_ID].to_str().unwrap());
+        assert!(!body.to_string().contains("on purpose"), "what a panic says is for the log");
+    }
+
+    #[tokio::test]
+    async fn a_problem_gets_the_requests_id_and_its_content_type() {
+        let (status, headers, body) = answer("/refuses").await;
+        assert_eq!((status, &body["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &"limits.wall_ms".into()));
+        assert_eq!(headers[header::CONTENT_TYPE], "application/problem+json");
+        assert_eq!(body["request_id"], headers[&REQUEST_ID].to_str().unwrap());
+    }
 }

@@ -94,3 +94,58 @@ fn content(body: BodyKind, schemas: &mut SchemaGenerator) -> Value {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::routes;
+
+    #[test]
+    fn the_document_is_as_published() {
+        insta::assert_json_snapshot!(document(&routes::all().endpoints));
+    }
+
+    /// docs/permissions.md is this table: a route that is added without a word on who may use it does not pass.
+    #[test]
+    fn the_table_of_permissions_in_the_docs_is_that_of_the_code() {
+        let mut table = String::from(
+            "# Which request needs which grant\n\nMade from the table of routes (`cargo test -p factotum-server` compares; `UPDATE_DOCS=1` writes it).\n\n| request | needs |\n|---|---|\n",
+        );
+        for endpoint in routes::all().endpoints {
+            let needs = match endpoint.needs {
+                Needs::Nothing => "nothing".to_owned(),
+                Needs::Account => "any valid key".to_owned(),
+                Needs::Grant(action) => format!("`{action}`"),
+                Needs::GrantOrPrincipal(action) => format!("`{action}`, or to be the run's principal"),
+            };
+            table.extend(["| `", endpoint.method.as_str(), " ", endpoint.path, "` | ", &needs, " |\n"]);
+        }
+        table += "\nBeside these: `PUT /workflows/{name}` needs `workflows:create` where the workflow is new, and every grant that the workflow gets; \
+            making a trigger, or changing its configuration, needs every grant of its workflow; making or rotating a key needs every grant of the key. \
+            A run has the grants of its principal that its workflow declares, and no others.\n";
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/permissions.md");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, &table).unwrap();
+        }
+        assert_eq!(
+            std::fs::read_to_string(path).unwrap_or_default(),
+            table,
+            "run with UPDATE_DOCS=1 and look at the difference"
+        );
+    }
+
+    #[test]
+    fn operation_ids_are_unique_and_every_reference_leads_somewhere() {
+        let endpoints = routes::all().endpoints;
+        let mut ids: Vec<_> = endpoints.iter().map(|e| e.id).collect();
+        ids.sort_unstable();
+        let before = ids.len();
+        ids.dedup();
+        assert_eq!(ids.len(), before);
+        let document = document(&endpoints);
+        let text = document.to_string();
+        for reference in text.split("\"$ref\":\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(document.pointer(reference).is_some(), "{reference} leads nowhere");
+        }
+    }
+}

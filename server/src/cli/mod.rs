@@ -136,7 +136,7 @@ mod tests {
     fn helps(command: &mut clap::Command, all: &mut String) {
         let help = command.render_long_help();
         let name = command.get_bin_name().unwrap_or("factotum");
-        all.push_str(&format!("$ {name} --help\n{help}\n\n"));
+        all.extend(["$ ", name, " --help\n", &help.to_string(), "\n\n"]);
         for inner in command.get_subcommands_mut().filter(|c| c.get_name() != "help") {
             helps(inner, all);
         }

@@ -1,6 +1,7 @@
 //! An account as Settings → Members shows it, and as `/me` does.
 
 use factotum_storage::accounts::Account;
+use factotum_storage::organizations::Organization;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -66,4 +67,14 @@ pub struct OrganizationView {
     pub name: String,
     /// Since when nothing of it is dispatched.
     pub suspended_at: Option<String>,
+}
+
+impl From<&Organization> for OrganizationView {
+    fn from(organization: &Organization) -> Self {
+        Self {
+            id: organization.id.to_string(),
+            name: organization.name.clone(),
+            suspended_at: organization.suspended_at.map(|t| t.to_string()),
+        }
+    }
 }

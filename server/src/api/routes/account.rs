@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::Path;
 use factotum_model::Action;
-use factotum_storage::organizations::Organization;
 
 use super::{Answer, State};
 use crate::api::endpoint::{Endpoint, Routes};
+use crate::api::idempotency::IdempotencyKey;
 use crate::operations::{Caller, Services, account, organization};
 use crate::view::member::{MemberView, OrganizationView};
 
@@ -54,27 +54,46 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
 async fn suspend_account(
     services: State,
     caller: Caller,
+    idempotency: IdempotencyKey,
     Path(id): Path<String>,
 ) -> Answer<Json<MemberView>> {
-    Ok(Json((&account::suspend(&services, &caller, &id, true).await?).into()))
+    switch(&services, &caller, idempotency, &id, true).await
 }
 
-async fn resume_account(services: State, caller: Caller, Path(id): Path<String>) -> Answer<Json<MemberView>> {
-    Ok(Json((&account::suspend(&services, &caller, &id, false).await?).into()))
+async fn resume_account(
+    services: State,
+    caller: Caller,
+    idempotency: IdempotencyKey,
+    Path(id): Path<String>,
+) -> Answer<Json<MemberView>> {
+    switch(&services, &caller, idempotency, &id, false).await
 }
 
-async fn suspend_org(services: State, caller: Caller) -> Answer<Json<OrganizationView>> {
-    Ok(Json(shown(organization::suspend(&services, &caller, true).await?)))
+async fn switch(
+    services: &Services,
+    caller: &Caller,
+    idempotency: IdempotencyKey,
+    id: &str,
+    suspended: bool,
+) -> Answer<Json<MemberView>> {
+    let once = idempotency.over(b"")?;
+    Ok(Json((&account::suspend(services, caller, id, suspended, once.as_ref()).await?).into()))
 }
 
-async fn resume_org(services: State, caller: Caller) -> Answer<Json<OrganizationView>> {
-    Ok(Json(shown(organization::suspend(&services, &caller, false).await?)))
+async fn suspend_org(
+    services: State,
+    caller: Caller,
+    idempotency: IdempotencyKey,
+) -> Answer<Json<OrganizationView>> {
+    let once = idempotency.over(b"")?;
+    Ok(Json((&organization::suspend(&services, &caller, true, once.as_ref()).await?).into()))
 }
 
-fn shown(organization: Organization) -> OrganizationView {
-    OrganizationView {
-        id: organization.id.to_string(),
-        name: organization.name,
-        suspended_at: organization.suspended_at.map(|t| t.to_string()),
-    }
+async fn resume_org(
+    services: State,
+    caller: Caller,
+    idempotency: IdempotencyKey,
+) -> Answer<Json<OrganizationView>> {
+    let once = idempotency.over(b"")?;
+    Ok(Json((&organization::suspend(&services, &caller, false, once.as_ref()).await?).into()))
 }

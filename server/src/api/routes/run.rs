@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::{Answer, State};
 use crate::api::endpoint::{Endpoint, Needs, Routes};
+use crate::api::idempotency::IdempotencyKey;
 use crate::api::parameters::{Parameters, listed, page, value, word};
 use crate::operations::run::{self, Filter};
 use crate::operations::{Caller, Services};
@@ -105,15 +106,23 @@ async fn logs(
     Ok(Json(PageView { items, next: None }))
 }
 
-async fn cancel(services: State, caller: Caller, Path(id): Path<String>) -> Answer<Json<StartedView>> {
-    Ok(Json(StartedView { run: (&run::cancel(&services, &caller, &id).await?).into() }))
+async fn cancel(
+    services: State,
+    caller: Caller,
+    idempotency: IdempotencyKey,
+    Path(id): Path<String>,
+) -> Answer<Json<StartedView>> {
+    let once = idempotency.over(b"")?;
+    Ok(Json(StartedView { run: (&run::cancel(&services, &caller, &id, once.as_ref()).await?).into() }))
 }
 
 async fn replay(
     services: State,
     caller: Caller,
+    idempotency: IdempotencyKey,
     Path(id): Path<String>,
 ) -> Answer<(StatusCode, Json<StartedView>)> {
-    let run = run::replay(&services, &caller, &id).await?;
+    let once = idempotency.over(b"")?;
+    let run = run::replay(&services, &caller, &id, once.as_ref()).await?;
     Ok((StatusCode::ACCEPTED, Json(StartedView { run: (&run).into() })))
 }

@@ -5,7 +5,8 @@ use factotum_model::{AccountId, Action};
 use factotum_storage::accounts::{self, Account};
 use factotum_storage::suspensions;
 
-use crate::operations::{Caller, OperationError, Services, Work};
+use crate::operations::{Caller, Once, OperationError, Services, Work};
+use crate::view::member::MemberView;
 
 /// Suspends or resumes an account; the account as it is then.
 pub async fn suspend(
@@ -13,9 +14,11 @@ pub async fn suspend(
     caller: &Caller,
     id: &str,
     suspended: bool,
+    once: Option<&Once>,
 ) -> Result<Account, OperationError> {
     let doing = if suspended { "account.suspend" } else { "account.resume" };
-    let mut work = Work::begin(services, caller, doing, Some(Target::new("account", id))).await?;
+    let work = Work::begin(services, caller, doing, Some(Target::new("account", id))).await?;
+    let mut work = work.once(once).await?;
     let done = act(&mut work, id, suspended).await;
     let account = work.end(done).await?;
     services.dispatcher.wake();
@@ -33,5 +36,7 @@ async fn act(work: &mut Work<'_>, id: &str, suspended: bool) -> Result<Account, 
     } else {
         suspensions::resume_account(&mut work.tx, id).await?;
     }
-    accounts::get(&mut work.tx, org, id).await?.ok_or(OperationError::NotFound)
+    let account = accounts::get(&mut work.tx, org, id).await?.ok_or(OperationError::NotFound)?;
+    work.answered(200, &MemberView::from(&account)).await?;
+    Ok(account)
 }

@@ -5,16 +5,19 @@ use factotum_model::audit::Target;
 use factotum_storage::organizations::{self, Organization};
 use factotum_storage::suspensions;
 
-use crate::operations::{Caller, OperationError, Services, Work};
+use crate::operations::{Caller, Once, OperationError, Services, Work};
+use crate::view::member::OrganizationView;
 
 /// Suspends or resumes the caller's organization; the organization as it is then.
 pub async fn suspend(
     services: &Services,
     caller: &Caller,
     suspended: bool,
+    once: Option<&Once>,
 ) -> Result<Organization, OperationError> {
     let doing = if suspended { "org.suspend" } else { "org.resume" };
-    let mut work = Work::begin(services, caller, doing, Some(Target::new("org", caller.org_id))).await?;
+    let work = Work::begin(services, caller, doing, Some(Target::new("org", caller.org_id))).await?;
+    let mut work = work.once(once).await?;
     let done = act(&mut work, suspended).await;
     let organization = work.end(done).await?;
     services.dispatcher.wake();
@@ -29,5 +32,7 @@ async fn act(work: &mut Work<'_>, suspended: bool) -> Result<Organization, Opera
     } else {
         suspensions::resume_org(&mut work.tx, org).await?;
     }
-    organizations::get(&mut work.tx, org).await?.ok_or(OperationError::NotFound)
+    let organization = organizations::get(&mut work.tx, org).await?.ok_or(OperationError::NotFound)?;
+    work.answered(200, &OrganizationView::from(&organization)).await?;
+    Ok(organization)
 }

@@ -5,11 +5,18 @@ use factotum_model::{Action, ErrorCode, RunId};
 use factotum_storage::runs::{self, Ended, Run};
 use factotum_storage::signals::Signal;
 
-use crate::operations::{Caller, OperationError, Services, Work};
+use crate::operations::{Caller, Once, OperationError, Services, Work};
+use crate::view::run::StartedView;
 
 /// Cancels it; the run as it is then.
-pub async fn cancel(services: &Services, caller: &Caller, id: &str) -> Result<Run, OperationError> {
-    let mut work = Work::begin(services, caller, "run.cancel", Some(Target::new("run", id))).await?;
+pub async fn cancel(
+    services: &Services,
+    caller: &Caller,
+    id: &str,
+    once: Option<&Once>,
+) -> Result<Run, OperationError> {
+    let work = Work::begin(services, caller, "run.cancel", Some(Target::new("run", id))).await?;
+    let mut work = work.once(once).await?;
     let done = end(&mut work, id).await;
     let (run, ended) = work.end(done).await?;
     services.dispatcher.act_on(Signal::RunCancelled(run.id));
@@ -29,5 +36,6 @@ async fn end(work: &mut Work<'_>, id: &str) -> Result<(Run, Ended), OperationErr
         OperationError::Conflict(format!("the run has ended already: it is {}", before.state.as_str()))
     })?;
     let run = runs::get(&mut work.tx, org, id).await?.ok_or(OperationError::NotFound)?;
+    work.answered(200, &StartedView { run: (&run).into() }).await?;
     Ok((run, ended))
 }

@@ -5,15 +5,20 @@ use std::sync::Arc;
 
 use factotum_model::audit::Target;
 use factotum_model::{Action, Initiator, InitiatorKind, RunId};
-use factotum_storage::accept::{EventSource, NewRun};
-use factotum_storage::events;
+use factotum_storage::accept::{AcceptError, EventSource, NewRun};
 use factotum_storage::runs::{self, Run};
+use factotum_storage::{StorageError, events};
 
-use crate::operations::workflow::refused;
-use crate::operations::{Caller, OperationError, Services};
+use crate::operations::workflow::{kept_id, refused};
+use crate::operations::{Caller, Once, OperationError, Services};
 
 /// Starts the new run.
-pub async fn replay(services: &Services, caller: &Caller, id: &str) -> Result<Run, OperationError> {
+pub async fn replay(
+    services: &Services,
+    caller: &Caller,
+    id: &str,
+    once: Option<&Once>,
+) -> Result<Run, OperationError> {
     caller.allowed(services, "run.replay", Action::RUNS_REPLAY, None, Some(Target::new("run", id))).await?;
     let id: RunId = id.parse().map_err(|_| OperationError::NotFound)?;
     let mut tx = services.storage.read().await?;
@@ -23,7 +28,10 @@ pub async fn replay(services: &Services, caller: &Caller, id: &str) -> Result<Ru
     let (event, _) = event.ok_or_else(|| {
         OperationError::Conflict("the run's event is no longer kept, so it cannot be replayed".to_owned())
     })?;
-    let run_id = RunId::random();
+    let run_id = match once {
+        None => RunId::random(),
+        Some(once) => kept_id(services, caller, once).await?,
+    };
     let new = NewRun {
         run_id,
         org_id: caller.org_id,
@@ -38,7 +46,11 @@ pub async fn replay(services: &Services, caller: &Caller, id: &str) -> Result<Ru
         due_at: None,
         origin: caller.stored_origin(),
     };
-    services.storage.journal().accept(new).await.map_err(refused)?;
+    match services.storage.journal().accept(new).await {
+        // With an idempotency key: it was accepted before.
+        Ok(_) | Err(AcceptError::Storage(StorageError::Exists { .. })) => {}
+        Err(error) => return Err(refused(error)),
+    }
     let mut tx = services.storage.read().await?;
     runs::get(&mut tx, caller.org_id, run_id).await?.ok_or(OperationError::NotFound)
 }

@@ -10,5 +10,5 @@ pub use delete::delete;
 pub use pause::pause;
 pub use put::put;
 pub use read::{get, list};
-pub(in crate::operations) use start::refused;
 pub use start::{MAX_WAIT, Started, start, wait_for};
+pub(in crate::operations) use start::{kept_id, refused};

@@ -85,7 +85,11 @@ pub(in crate::operations) fn refused(error: AcceptError) -> OperationError {
 
 /// The id that the run of this idempotency key has: made now, or when the key came first. It is committed before the run, so a
 /// crash between the two leaves an id without run, which the next try gives one.
-async fn kept_id(services: &Services, caller: &Caller, once: &Once) -> Result<RunId, OperationError> {
+pub(in crate::operations) async fn kept_id(
+    services: &Services,
+    caller: &Caller,
+    once: &Once,
+) -> Result<RunId, OperationError> {
     let begun = Work::begin(services, caller, "workflow.run", None).await?.once(Some(once)).await;
     match begun {
         Ok(mut work) => {
