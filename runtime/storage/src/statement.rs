@@ -82,7 +82,7 @@ impl Column {
 
 /// Many rows on their way to PostgreSQL.
 pub(crate) struct Columns {
-    columns: Vec<Column>,
+    arrays: Vec<Column>,
     width: usize,
     rows: usize,
     bound: usize,
@@ -96,15 +96,15 @@ impl Columns {
             self.after = Some(value);
             return;
         }
-        match self.columns.get_mut(place) {
+        match self.arrays.get_mut(place) {
             Some(column) => column.push(value),
-            None => self.columns.push(Column::begin(value, self.rows)),
+            None => self.arrays.push(Column::begin(value, self.rows)),
         }
         self.bound += 1;
     }
 
     fn bind_to(self, mut query: PostgresQuery<'_>) -> PostgresQuery<'_> {
-        for column in self.columns {
+        for column in self.arrays {
             query = match column {
                 Column::Ints(values) => query.bind(values),
                 Column::Ids(values) => query.bind(values),
@@ -145,7 +145,7 @@ impl<'c> Statement<'c> {
         width: usize,
         rows: usize,
     ) -> Self {
-        let columns = Columns { columns: Vec::with_capacity(width), width, rows, bound: 0, after: None };
+        let columns = Columns { arrays: Vec::with_capacity(width), width, rows, bound: 0, after: None };
         Self::PostgresRows(connection, query, columns)
     }
 

@@ -106,13 +106,13 @@ on_both! {
     }
 
     async fn a_run_for_later_is_not_due_before(world: &World) {
-        let later = world.now().plus(Duration::from_secs(60));
+        let later = world.now().plus(Duration::from_mins(1));
         let id = world.accept(NewRun { due_at: Some(later), ..world.new_run() }).await;
         assert_eq!(world.run(id).await.due_at, Some(later));
         let batch = world.storage.claim(10, &mut None).await.unwrap();
         assert!(batch.runs.is_empty() && !batch.more);
         assert_eq!(batch.next_due, Some(later));
-        world.clock.advance(Duration::from_secs(60));
+        world.clock.advance(Duration::from_mins(1));
         assert_eq!(world.claim_one().await.run_id, id);
         assert_eq!(world.run(id).await.due_at, None);
     }

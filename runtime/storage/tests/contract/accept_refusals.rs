@@ -36,7 +36,7 @@ on_both! {
 
     async fn a_trigger_that_is_paused_or_gone(world: &World) {
         let trigger = world.trigger(world.workflow).await;
-        let delivery = || world.delivery(trigger, Some("d1"), world.now().plus(Duration::from_secs(60)));
+        let delivery = || world.delivery(trigger, Some("d1"), world.now().plus(Duration::from_mins(1)));
         let pause = async |paused| {
             world.write(async |tx| triggers::set_paused(tx, world.org.id, trigger, paused, world.now()).await).await
         };
@@ -68,11 +68,11 @@ on_both! {
     }
 
     async fn an_account_that_may_no_longer_act(world: &World) {
-        let ends = world.now().plus(Duration::from_secs(60));
+        let ends = world.now().plus(Duration::from_mins(1));
         let expiring = world.key("expiring", 1, &["workflows:run"], Some(ends)).await;
         let revoked = world.key("revoked", 2, &["workflows:run"], None).await;
         world.accept_as(expiring.account_id).await;
-        world.clock.advance(Duration::from_secs(60));
+        world.clock.advance(Duration::from_mins(1));
         assert!(world.write(async |tx| api_keys::revoke(tx, world.org.id, revoked.id, world.now()).await).await);
         for account in [expiring.account_id, revoked.account_id, AccountId::random()] {
             let error = refused(world, NewRun { account_id: account, ..world.new_run() }).await;

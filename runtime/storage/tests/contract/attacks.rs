@@ -62,7 +62,7 @@ impl Scene {
     /// Sets the scene.
     pub async fn set(world: &World) -> Self {
         let (other, other_workflow) = world.another_org("Other").await;
-        let expires = Some(world.now().plus(Duration::from_secs(3600)));
+        let expires = Some(world.now().plus(Duration::from_hours(1)));
         let key: ApiKey = world.key("deploy", 1, &["kv:read"], expires).await;
         let revoked = world.key("revoked", 2, &["kv:read"], None).await;
         let trigger: TriggerId = world.trigger(world.workflow).await;

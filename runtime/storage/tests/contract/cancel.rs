@@ -52,7 +52,7 @@ on_both! {
     async fn a_run_that_waits_for_its_retry_or_its_time(world: &World) {
         let id = world.accept_one().await;
         let claimed = world.claim_one().await;
-        let later = world.now().plus(Duration::from_secs(60));
+        let later = world.now().plus(Duration::from_mins(1));
         world.finish(&claimed, End::Retry(later, ErrorCode::Trap, "boom".into())).await;
         assert!(cancel(world, id).await.is_some());
         assert_cancelled(world, id).await;

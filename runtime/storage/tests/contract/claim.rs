@@ -77,7 +77,7 @@ on_both! {
     }
 
     async fn organizations_whose_runs_are_for_later_hide_nobody(world: &World) {
-        let later = world.now().plus(Duration::from_secs(3600));
+        let later = world.now().plus(Duration::from_hours(1));
         let mut last = None;
         for n in 0..70 {
             let org = world.another_org(&format!("Org {n}")).await;
@@ -132,10 +132,10 @@ on_both! {
     }
 
     async fn a_run_whose_account_or_workflow_is_gone_ends_instead(world: &World) {
-        let key = world.key("deploy", 1, &["kv:read"], Some(world.now().plus(Duration::from_secs(60)))).await;
+        let key = world.key("deploy", 1, &["kv:read"], Some(world.now().plus(Duration::from_mins(1)))).await;
         let expired = world.accept_as(key.account_id).await;
         let mut watcher = world.storage.watch().run(expired);
-        world.clock.advance(Duration::from_secs(60));
+        world.clock.advance(Duration::from_mins(1));
         assert!(world.claim(10).await.is_empty());
         let run = world.run(expired).await;
         assert_eq!((run.state, run.error.unwrap().0), (RunState::Cancelled, ErrorCode::Revoked));

@@ -72,7 +72,7 @@ on_both! {
                 outcome.unwrap();
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), all).await.expect("a run was left behind");
+        tokio::time::timeout(Duration::from_mins(1), all).await.expect("a run was left behind");
         other.close().await;
     }
 
@@ -145,12 +145,12 @@ on_both! {
         let ids = world.accept_some(limited, 2).await;
         let first = world.claim_one().await;
         assert!(world.claim(10).await.is_empty());
-        let later = world.now().plus(Duration::from_secs(60));
+        let later = world.now().plus(Duration::from_mins(1));
         assert!(world.finish(&first, End::Retry(later, ErrorCode::Failed, "again".into())).await);
         assert_eq!(world.claim_one().await.run_id, ids[1]);
         let other = world.another_node().await;
         assert_eq!(other.recover(Dead::AllOthers).await.unwrap(), 1);
-        world.clock.advance(Duration::from_secs(60));
+        world.clock.advance(Duration::from_mins(1));
         let again = other.claim(10, &mut None).await.unwrap().runs;
         assert_eq!(again.len(), 1);
         assert!(other.journal().finish(crate::fixture::finished(&again[0], done())).await.unwrap());

@@ -8,7 +8,7 @@ use factotum_storage::idempotency_keys;
 
 use crate::world::World;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 async fn accept_all(world: &World, runs: Vec<NewRun>) -> Vec<Accepted> {
     let mut tasks = tokio::task::JoinSet::new();

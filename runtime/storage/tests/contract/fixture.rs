@@ -37,24 +37,23 @@ pub async fn workflow(
     needs: &[&str],
     concurrency: Option<u32>,
 ) -> Result<WorkflowId, StorageError> {
-    let plugin = match plugins::find(tx, org.id, "echo", "1.0.0").await? {
-        Some(plugin) => plugin,
-        None => {
-            let bytes = b"the storage never looks into a component";
-            let plugin = Plugin {
-                id: PluginId::random(),
-                name: "echo".into(),
-                version: "1.0.0".into(),
-                digest: Digest::of(bytes),
-                world: "factotum:workflow".into(),
-                imports: vec!["factotum:workflow/log".into()],
-                size: bytes.len() as u64,
-                created_by: org.base_account,
-                created_at: org.created_at,
-            };
-            plugins::create(tx, org.id, &plugin, bytes).await?;
-            plugin
-        }
+    let plugin = if let Some(plugin) = plugins::find(tx, org.id, "echo", "1.0.0").await? {
+        plugin
+    } else {
+        let bytes = b"the storage never looks into a component";
+        let plugin = Plugin {
+            id: PluginId::random(),
+            name: "echo".into(),
+            version: "1.0.0".into(),
+            digest: Digest::of(bytes),
+            world: "factotum:workflow".into(),
+            imports: vec!["factotum:workflow/log".into()],
+            size: bytes.len() as u64,
+            created_by: org.base_account,
+            created_at: org.created_at,
+        };
+        plugins::create(tx, org.id, &plugin, bytes).await?;
+        plugin
     };
     let new = NewVersion {
         plugin_id: plugin.id,

@@ -69,9 +69,9 @@ on_both! {
 
     async fn a_value_past_its_time_is_not_there(world: &World) {
         let store = world.workflow;
-        let ends = Some(world.now().plus(Duration::from_secs(60)));
+        let ends = Some(world.now().plus(Duration::from_mins(1)));
         world.write(async |tx| kv::set(tx, store, "a", b"1", ends).await).await;
-        world.clock.advance(Duration::from_secs(60));
+        world.clock.advance(Duration::from_mins(1));
         let now = world.now();
         world.write(async |tx| {
             assert_eq!(kv::get(tx, store, "a", now).await?, None);

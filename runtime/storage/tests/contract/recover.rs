@@ -37,7 +37,7 @@ on_both! {
         world.storage.heartbeat("this").await.unwrap();
         let claimed = world.claim_one().await;
         let other = world.another_node().await;
-        assert_eq!(other.recover(Dead::SilentFor(Duration::from_secs(3600))).await.unwrap(), 0);
+        assert_eq!(other.recover(Dead::SilentFor(Duration::from_hours(1))).await.unwrap(), 0);
         assert_eq!(world.storage.recover(Dead::AllOthers).await.unwrap(), 0, "its own are never taken over");
         assert_eq!(world.run(id).await.state, RunState::Running);
         let names: Vec<_> = world.read(async |tx| nodes::list(tx).await).await.into_iter().map(|n| n.name).collect();
@@ -73,7 +73,7 @@ on_both! {
         let (a, b) = (world.another_node().await, world.another_node().await);
         a.heartbeat("a").await.unwrap();
         b.heartbeat("b").await.unwrap();
-        let dead = Dead::SilentFor(Duration::from_secs(3600));
+        let dead = Dead::SilentFor(Duration::from_hours(1));
         let (one, two) = tokio::join!(a.recover(dead), b.recover(dead));
         let left = a.recover(dead).await.unwrap();
         assert_eq!(one.unwrap() + two.unwrap() + left, 700);

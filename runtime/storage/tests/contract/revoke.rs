@@ -70,7 +70,7 @@ on_both! {
                 tx.commit().await
             });
         }
-        let won = attempts.join_all().await.into_iter().filter(Result::is_ok).count();
+        let won = attempts.join_all().await.into_iter().flatten().count();
         assert_eq!(won, 1, "of ten at once, one gets the nickname");
     }
 
@@ -79,7 +79,7 @@ on_both! {
         let running = world.accept_as(key.account_id).await;
         let claimed = world.claim_one().await;
         let queued = world.accept_as(key.account_id).await;
-        let due_at = Some(world.now().plus(Duration::from_secs(60)));
+        let due_at = Some(world.now().plus(Duration::from_mins(1)));
         let later = world.accept(NewRun { account_id: key.account_id, due_at, ..world.new_run() }).await;
         let untouched = world.accept_one().await;
         let mut watcher = world.storage.watch().run(queued);
@@ -128,13 +128,13 @@ on_both! {
 
     async fn i14_a_rotated_key_lives_on_for_its_overlap(world: &World) {
         let old = world.key("deploy", 1, &["kv:read"], None).await;
-        let until = world.now().plus(Duration::from_secs(3600));
+        let until = world.now().plus(Duration::from_hours(1));
         assert!(world.write(async |tx| api_keys::rotate_out(tx, world.org.id, old.id, until, world.now()).await).await);
         assert!(!world.write(async |tx| api_keys::rotate_out(tx, world.org.id, old.id, until, world.now()).await).await);
         let new = world.key("deploy", 2, &["kv:read"], None).await;
         world.accept_as(old.account_id).await;
         world.accept_as(new.account_id).await;
-        world.clock.advance(Duration::from_secs(3600));
+        world.clock.advance(Duration::from_hours(1));
         let due = world.read(async |tx| api_keys::expired(tx, world.now(), 10).await).await;
         assert_eq!(due, [(world.org.id, old.id)]);
         let refused = NewRun { account_id: old.account_id, ..world.new_run() };
@@ -143,9 +143,9 @@ on_both! {
     }
 
     async fn a_rotation_never_lengthens_a_keys_life(world: &World) {
-        let ends = world.now().plus(Duration::from_secs(60));
+        let ends = world.now().plus(Duration::from_mins(1));
         let key = world.key("deploy", 1, &["kv:read"], Some(ends)).await;
-        let until = world.now().plus(Duration::from_secs(3600));
+        let until = world.now().plus(Duration::from_hours(1));
         assert!(world.write(async |tx| api_keys::rotate_out(tx, world.org.id, key.id, until, world.now()).await).await);
         let key = world.read(async |tx| api_keys::get(tx, world.org.id, key.id).await).await.unwrap();
         assert_eq!((key.expires_at, key.rotated_at), (Some(ends), Some(world.now())));
@@ -154,11 +154,11 @@ on_both! {
     async fn i15_last_use_is_kept_and_unused_keys_are_listed(world: &World) {
         let used = world.key("used", 1, &["kv:read"], None).await;
         let unused = world.key("unused", 2, &["kv:read"], None).await;
-        world.clock.advance(Duration::from_secs(3600));
+        world.clock.advance(Duration::from_hours(1));
         let use_at = world.now();
         let touch = async |at, from: &str| world.write(async |tx| api_keys::touch(tx, &[(used.id, at, from.to_owned())]).await).await;
         touch(use_at, "192.0.2.1").await;
-        touch(use_at.minus(Duration::from_secs(60)), "192.0.2.9").await;
+        touch(use_at.minus(Duration::from_mins(1)), "192.0.2.9").await;
         let key = world.read(async |tx| api_keys::get(tx, world.org.id, used.id).await).await.unwrap();
         assert_eq!((key.last_used_at, key.last_used_from.as_deref()), (Some(use_at), Some("192.0.2.1")));
         let list = world.read(async |tx| api_keys::list(tx, world.org.id, Some(use_at), None, 10).await).await;

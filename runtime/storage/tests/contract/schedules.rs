@@ -11,7 +11,7 @@ on_both! {
     async fn a_time_is_moved_on_once(world: &World) {
         let trigger = world.trigger(world.workflow).await;
         let (org, at) = (world.org.id, world.now());
-        let next = at.plus(Duration::from_secs(60));
+        let next = at.plus(Duration::from_mins(1));
         world.write(async |tx| schedules::set(tx, org, trigger, Some(at)).await).await;
         assert_eq!(world.read(async |tx| schedules::get(tx, trigger).await).await, Some(at));
         let due = Due { trigger_id: trigger, org_id: org, next_at: at };
@@ -44,7 +44,7 @@ on_both! {
             world.write(async |tx| schedules::set(tx, world.org.id, trigger, Some(at)).await).await;
             triggers.push(trigger);
         }
-        let due = world.read(async |tx| schedules::due(tx, now.plus(Duration::from_secs(60)), 2).await).await;
+        let due = world.read(async |tx| schedules::due(tx, now.plus(Duration::from_mins(1)), 2).await).await;
         assert_eq!(due.iter().map(|d| d.trigger_id).collect::<Vec<_>>(), [triggers[1], triggers[2]]);
     }
 
