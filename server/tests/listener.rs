@@ -1,4 +1,5 @@
 //! The listener over real sockets: TLS with HTTP/2 and HTTP/1.1, draining, slow clients.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics with the reason")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
