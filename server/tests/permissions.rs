@@ -1,0 +1,222 @@
+//! The golden matrix: every route × every kind of caller → the status. What must hold: a route that is added shows up here, so that it cannot
+//! escape; nobody without the grant gets past 403, and each such refusal is on the record.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use factotum_dispatch::Dispatcher;
+use factotum_host::{Host, HostConfig};
+use factotum_model::{Redacted, SystemClock};
+use factotum_schedule::Scheduler;
+use factotum_server::api::endpoint::{Endpoint, Needs};
+use factotum_server::api::metrics::Metrics;
+use factotum_server::api::{router, routes};
+use factotum_server::config::{Config, Environment};
+use factotum_server::operations::organization::{Bootstrap, bootstrap};
+use factotum_server::operations::{Denials, KeyUses, Refusals, Services};
+use factotum_server::serve::open;
+use factotum_webhook::Webhooks;
+use http::{Request, StatusCode};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+/// `(module (memory (export "memory") 1) (func (export "_start")))`
+const DOES_NOTHING: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x05\x03\x01\0\x01\x07\x13\x02\x06memory\x02\0\x06_start\0\0\x0a\x04\x01\x02\0\x0b";
+
+struct Fixture {
+    _folder: tempfile::TempDir,
+    services: Arc<Services>,
+    router: Router,
+    full_key: String,
+}
+
+async fn fixture() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = [("data", Some(folder.path().join("data").display().to_string()))];
+    let config = Config::load(&flags, &Environment::new(), None).unwrap();
+    let clock = Arc::new(SystemClock);
+    let storage = open::for_a_command(&config, &Environment::new(), clock.clone()).await.unwrap();
+    let asked = Bootstrap {
+        org: "Acme".into(),
+        email: "admin@example.com".into(),
+        password: Redacted::new("correct horse battery staple".into()),
+        api_key: Some("full".into()),
+    };
+    let made = bootstrap(&storage, &SystemClock, &asked).await.unwrap();
+    let host =
+        Host::new(HostConfig { max_instances: 4, ..HostConfig::new(folder.path().join("cache")) }).unwrap();
+    let dispatcher = Dispatcher::start(storage.clone(), host.clone(), factotum_dispatch::Options::default())
+        .await
+        .unwrap();
+    let services = Arc::new(Services {
+        webhooks: Webhooks::over(storage.clone()),
+        scheduler: Scheduler::over(storage.clone()),
+        storage,
+        host,
+        dispatcher,
+        clock,
+        limits: config.limits.clone(),
+        public_url: "http://localhost".into(),
+        denials: Denials::default(),
+        key_uses: KeyUses::default(),
+        refusals: Refusals::default(),
+        metrics: Arc::new(Metrics::register()),
+        stopping: CancellationToken::new(),
+    });
+    let router = router(Arc::clone(&services), config.proxy.clone());
+    let full_key = made.key.unwrap().text.expose().to_owned();
+    Fixture { _folder: folder, services, router, full_key }
+}
+
+impl Fixture {
+    async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        key: Option<&str>,
+        kind: &str,
+        body: Vec<u8>,
+    ) -> (StatusCode, Value) {
+        let mut request = Request::builder().method(method).uri(path).header("content-type", kind);
+        if let Some(key) = key {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        let response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), 10 << 20).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    async fn full(&self, method: &str, path: &str, body: Value) -> Value {
+        let key = Some(self.full_key.as_str());
+        let (status, answer) =
+            self.send(method, path, key, "application/json", body.to_string().into()).await;
+        assert!(status.is_success(), "{method} {path}: {answer}");
+        answer
+    }
+
+    async fn key(&self, nickname: &str, grants: &[&str]) -> String {
+        let key =
+            self.full("POST", "/api/v1/api-keys", json!({"nickname": nickname, "grants": grants})).await;
+        key["secret"].as_str().unwrap().to_owned()
+    }
+
+    /// A request to the endpoint that is in order but for what it names, which is mostly not there.
+    async fn ask(&self, endpoint: &Endpoint, key: Option<&str>) -> (StatusCode, Value) {
+        let zeros = "0".repeat(32);
+        let kind_of_id = match endpoint.path.split('/').nth(3) {
+            Some("members" | "accounts") => "acc",
+            Some("api-keys") => "key",
+            Some("triggers") => "trg",
+            Some("runs") => "run",
+            _ => "evt",
+        };
+        let name = if endpoint.path.contains("secrets") { "s" } else { "w" };
+        let mut path = endpoint
+            .path
+            .replace("{id}", &format!("{kind_of_id}_{zeros}"))
+            .replace("{name}", name)
+            .replace("{plugin}", "p@1.0.0")
+            .replace("{token}", "none")
+            .replace("{*path}", "below");
+        let (kind, body) = match endpoint.id {
+            "uploadPlugin" => {
+                path += "?name=q&version=1.0.0";
+                ("application/wasm", DOES_NOTHING.to_vec())
+            }
+            "putWorkflow" => ("application/json", json!({"plugin": "p@1.0.0"}).to_string().into()),
+            "pauseWorkflow" => ("application/json", json!({"paused": false}).to_string().into()),
+            "createTrigger" => {
+                ("application/json", json!({"workflow": "w", "kind": "webhook"}).to_string().into())
+            }
+            "putSecret" => ("application/json", json!({"value": "v"}).to_string().into()),
+            "createApiKey" => {
+                let new = json!({"nickname": format!("made by {}", key.map_or("nobody", |k| &k[4..12])), "grants": ["api-keys:create"]});
+                ("application/json", new.to_string().into())
+            }
+            _ => ("application/json", b"{}".to_vec()),
+        };
+        self.send(endpoint.method.as_str(), &path, key, kind, body).await
+    }
+}
+
+#[tokio::test]
+async fn every_route_asks_for_its_grant() {
+    let fixture = fixture().await;
+    let full = fixture.full_key.clone();
+    let pushed = fixture
+        .send(
+            "POST",
+            "/api/v1/plugins?name=p&version=1.0.0",
+            Some(&full),
+            "application/wasm",
+            DOES_NOTHING.to_vec(),
+        )
+        .await;
+    assert_eq!(pushed.0, StatusCode::CREATED, "{}", pushed.1);
+    fixture.full("PUT", "/api/v1/workflows/w", json!({"plugin": "p@1.0.0"})).await;
+    fixture.full("PUT", "/api/v1/secrets/s", json!({"value": "first"})).await;
+    let useless = fixture.key("useless", &["kv:read"]).await;
+
+    let endpoints = routes::all().endpoints;
+    let mut matrix = String::new();
+    for (at, endpoint) in endpoints.iter().enumerate() {
+        // What a stranger and a key without the grant get.
+        let (nobody, _) = fixture.ask(endpoint, None).await;
+        let (without, refusal) = fixture.ask(endpoint, Some(&useless)).await;
+        let with = match endpoint.needs {
+            Needs::Nothing | Needs::Account => None,
+            Needs::Grant(action) | Needs::GrantOrPrincipal(action) => {
+                assert_eq!(nobody, StatusCode::UNAUTHORIZED, "{} {}", endpoint.method, endpoint.path);
+                assert_eq!(
+                    without,
+                    StatusCode::FORBIDDEN,
+                    "{} {}: {refusal}",
+                    endpoint.method,
+                    endpoint.path
+                );
+                let request = refusal["request_id"].as_str().unwrap();
+                let trail = fixture.full("GET", "/api/v1/audit?outcome=denied&limit=5", Value::Null).await;
+                let items = trail["items"].as_array().unwrap();
+                assert!(
+                    items.iter().any(|e| e["request_id"] == request),
+                    "{} is not on the record",
+                    endpoint.id
+                );
+                let key = fixture.key(&format!("just {at}"), &[&action.to_string()]).await;
+                Some((key, action))
+            }
+        };
+        let exact = match with {
+            None => "-".to_owned(),
+            Some((key, action)) => {
+                let (status, answer) = fixture.ask(endpoint, Some(&key)).await;
+                assert_ne!(
+                    status,
+                    StatusCode::FORBIDDEN,
+                    "{}: {action} is not enough: {answer}",
+                    endpoint.id
+                );
+                assert_ne!(status, StatusCode::UNAUTHORIZED, "{}: {answer}", endpoint.id);
+                format!("{} with {action}", status.as_u16())
+            }
+        };
+        matrix.extend([
+            endpoint.method.as_str(),
+            " ",
+            endpoint.path,
+            ": nobody ",
+            nobody.as_str(),
+            ", kv:read ",
+            without.as_str(),
+            ", ",
+            &exact,
+            "\n",
+        ]);
+    }
+    insta::assert_snapshot!(matrix);
+    fixture.services.dispatcher.shut_down().await;
+    fixture.services.storage.close().await;
+}
