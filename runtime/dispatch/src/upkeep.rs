@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use factotum_host::StopReason;
 use factotum_model::RunId;
 use factotum_storage::recover::Dead;
-use factotum_storage::{Backend, Storage, StorageError, idempotency_keys, signals};
+use factotum_storage::{Backend, Storage, StorageError, sweep};
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatcher::Inner;
@@ -79,18 +79,17 @@ pub(crate) async fn housekeeping(inner: Arc<Inner>, stop: CancellationToken) {
         }
         if swept.elapsed() >= SWEEP {
             swept = Instant::now();
-            if let Err(error) = sweep(&inner).await {
+            if let Err(error) = forget(&inner).await {
                 tracing::warn!(%error, "what is past its time could not be removed; it is tried again");
             }
         }
     }
 }
 
-async fn sweep(inner: &Inner) -> Result<(), StorageError> {
+async fn forget(inner: &Inner) -> Result<(), StorageError> {
     let now = inner.storage.clock().now();
     let mut tx = inner.storage.write().await?;
-    signals::sweep(&mut tx, now).await?;
-    idempotency_keys::sweep(&mut tx, now).await?;
+    sweep::expired(&mut tx, now).await?;
     tx.commit().await
 }
 

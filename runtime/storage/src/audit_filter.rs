@@ -78,7 +78,10 @@ impl AuditFilter {
             and("outcome = #", Value::Text(outcome.as_str().to_owned()));
         }
         if let Some(target) = &self.target {
-            and("target_id = #", Value::Text(target.clone()));
+            // An action may have several targets; all stand in the details, as `{"type":…,"id":…}`.
+            let quoted = serde_json::to_string(target).unwrap_or_default();
+            let pattern = format!("%\"id\":{}%", escape_like(&quoted));
+            and(r"detail LIKE # ESCAPE '\'", Value::Text(pattern));
         }
         if let Some(id) = self.trigger {
             and("trigger_id = #", Value::Id(id.0));

@@ -91,15 +91,3 @@ pub async fn answer(
         .await
         .map(drop)
 }
-
-/// Forgets what is past its time: idempotency keys, dedup keys, expired values of stores.
-pub async fn sweep(tx: &mut Tx, now: Timestamp) -> Result<(), StorageError> {
-    for sql in [
-        "DELETE FROM idempotency_keys WHERE expires_at < $1",
-        "DELETE FROM dedup_keys WHERE expires_at < $1",
-        "DELETE FROM kv WHERE expires_at < $1",
-    ] {
-        tx.query(sql).bind(now.as_micros()).execute().await?;
-    }
-    Ok(())
-}

@@ -33,6 +33,7 @@ pub mod signals;
 mod statement;
 mod storage;
 pub mod suspensions;
+pub mod sweep;
 pub mod triggers;
 pub mod vault;
 pub mod watch;

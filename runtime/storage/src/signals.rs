@@ -58,7 +58,7 @@ pub async fn recent(tx: &mut Tx, now: Timestamp) -> Result<Vec<(Uuid, Signal)>, 
 }
 
 /// Forgets signals that every node has seen.
-pub async fn sweep(tx: &mut Tx, now: Timestamp) -> Result<(), StorageError> {
+pub(crate) async fn sweep(tx: &mut Tx, now: Timestamp) -> Result<(), StorageError> {
     tx.query("DELETE FROM signals WHERE at < $1")
         .bind(now.minus(WINDOW * 4).as_micros())
         .execute()

@@ -1,0 +1,20 @@
+//! Forgetting what is past its time. What must hold: nothing that is still valid goes, so a sweep may come at any time and
+//! be repeated.
+
+use factotum_model::Timestamp;
+
+use crate::connection::Tx;
+use crate::error::StorageError;
+use crate::signals;
+
+/// Removes expired idempotency keys, dedup keys and values of stores, and signals that every node has seen.
+pub async fn expired(tx: &mut Tx, now: Timestamp) -> Result<(), StorageError> {
+    for sql in [
+        "DELETE FROM idempotency_keys WHERE expires_at < $1",
+        "DELETE FROM dedup_keys WHERE expires_at < $1",
+        "DELETE FROM kv WHERE expires_at < $1",
+    ] {
+        tx.query(sql).bind(now.as_micros()).execute().await?;
+    }
+    signals::sweep(tx, now).await
+}
