@@ -2,20 +2,21 @@
 //! acknowledged before its commit; a repeated delivery is answered with its first run; principal, initiator and
 //! authority are decided here, from what the database says now, and frozen.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Credential, Target};
 use factotum_model::{
-    AccountId, Authority, Digest, Event, EventId, EventInput, Initiator, InitiatorKind, OrgId, RequestId,
-    RunId, Timestamp, TriggerId, WorkflowId,
+    AccountId, Authority, Digest, Event, EventId, EventInput, Initiator, InitiatorKind, OrgId, Principal,
+    RequestId, RunId, Timestamp, TriggerId, WorkflowId,
 };
 
 use crate::claim::{self, Claimed, PARKED_ACCOUNT, PARKED_ORG, PARKED_WORKFLOW};
 use crate::connection::Tx;
 use crate::error::StorageError;
 use crate::journal::{Handoff, Seat};
-use crate::principal::{Keys, Live, LiveWorkflow};
+use crate::principal::{Keys, Live, LiveAccount, LiveWorkflow};
 use crate::storage::Shared;
 
 /// Payloads above this many bytes stand in `blobs`, so that the events' table stays quick to read.
@@ -134,11 +135,47 @@ pub(crate) struct Outcome {
 struct Row<'a> {
     new: &'a NewRun,
     claimed: Claimed,
-    missing: String,
-    authority: String,
-    parked: i64,
+    terms: Arc<Terms>,
     seat: Option<Box<dyn Seat>>,
     digest: Option<Digest>,
+}
+
+/// What an account's runs of a workflow are made with: worked out once per batch, since a flood is of one kind.
+struct Terms {
+    principal: Principal,
+    workflow: LiveWorkflow,
+    authority: Authority,
+    /// As it is stored.
+    authority_text: String,
+    /// What the workflow declares and the authority lacks, as it is stored.
+    missing_text: String,
+    parked: i64,
+}
+
+impl Terms {
+    fn of(account: &LiveAccount, workflow: LiveWorkflow) -> Self {
+        let authority = Authority::of(account.grants.clone()).narrowed_to(&workflow.grants);
+        let missing: Vec<String> =
+            workflow.grants.missing_from(authority.grants()).map(ToString::to_string).collect();
+        let mut parked = 0;
+        parked |= if workflow.org_suspended { PARKED_ORG } else { 0 };
+        parked |= if account.suspended { PARKED_ACCOUNT } else { 0 };
+        parked |= if workflow.paused { PARKED_WORKFLOW } else { 0 };
+        Self {
+            principal: account.principal.clone(),
+            authority_text: serde_json::to_string(&authority).unwrap_or_default(),
+            missing_text: serde_json::to_string(&missing).unwrap_or_default(),
+            workflow,
+            authority,
+            parked,
+        }
+    }
+}
+
+/// What a batch has looked up and worked out so far.
+struct Known {
+    live: Live,
+    terms: HashMap<(OrgId, WorkflowId, AccountId), Arc<Terms>>,
 }
 
 pub(crate) async fn write(
@@ -149,11 +186,11 @@ pub(crate) async fn write(
     entries: &mut Vec<AuditEntry>,
 ) -> Result<Outcome, StorageError> {
     let now = shared.clock.now();
-    let mut live = Live::new(Keys::Held);
+    let mut known = Known { live: Live::new(Keys::Held), terms: HashMap::new() };
     let mut answers: Vec<Option<Result<Accepted, AcceptError>>> = Vec::with_capacity(runs.len());
     let mut prepared = Vec::with_capacity(runs.len());
     for new in runs {
-        match prepare(tx, &mut live, new, now).await? {
+        match prepare(tx, &mut known, new, now).await? {
             Ok(row) => {
                 prepared.push((answers.len(), row));
                 answers.push(None);
@@ -179,7 +216,7 @@ pub(crate) async fn write(
         }
     }
     for row in &mut rows {
-        let at_once = row.parked == 0 && !row.claimed.limited && row.new.due_at.is_none();
+        let at_once = row.terms.parked == 0 && !row.claimed.limited && row.new.due_at.is_none();
         row.seat = handoff.filter(|_| at_once).and_then(Handoff::seat);
         if row.seat.is_some() {
             row.claimed.attempt = 1;
@@ -196,30 +233,31 @@ pub(crate) async fn write(
 
 async fn prepare<'a>(
     tx: &mut Tx,
-    live: &mut Live,
+    known: &mut Known,
     new: &'a NewRun,
     now: Timestamp,
 ) -> Result<Result<Row<'a>, AcceptError>, StorageError> {
     if let Some(trigger) = new.trigger_id {
-        match live.trigger(tx, new.workflow_id, trigger).await? {
+        match known.live.trigger(tx, new.workflow_id, trigger).await? {
             None => return Ok(Err(AcceptError::TriggerGone)),
             Some(trigger) if trigger.paused => return Ok(Err(AcceptError::TriggerPaused)),
             Some(_) => {}
         }
     }
-    let Some(workflow) = live.workflow(tx, new.org_id, new.workflow_id).await?.cloned() else {
-        return Ok(Err(AcceptError::WorkflowGone));
+    let key = (new.org_id, new.workflow_id, new.account_id);
+    let terms = if let Some(terms) = known.terms.get(&key) {
+        Arc::clone(terms)
+    } else {
+        let Some(workflow) = known.live.workflow(tx, new.org_id, new.workflow_id).await?.cloned() else {
+            return Ok(Err(AcceptError::WorkflowGone));
+        };
+        let Some(account) = known.live.account(tx, new.org_id, new.account_id, now).await? else {
+            return Ok(Err(AcceptError::AccountRevoked));
+        };
+        let terms = Arc::new(Terms::of(account, workflow));
+        known.terms.insert(key, Arc::clone(&terms));
+        terms
     };
-    let Some(account) = live.account(tx, new.org_id, new.account_id, now).await? else {
-        return Ok(Err(AcceptError::AccountRevoked));
-    };
-    let authority = Authority::of(account.grants.clone()).narrowed_to(&workflow.grants);
-    let missing: Vec<String> =
-        workflow.grants.missing_from(authority.grants()).map(ToString::to_string).collect();
-    let mut parked = 0;
-    parked |= if workflow.org_suspended { PARKED_ORG } else { 0 };
-    parked |= if account.suspended { PARKED_ACCOUNT } else { 0 };
-    parked |= if workflow.paused { PARKED_WORKFLOW } else { 0 };
     let (event, digest) = match &new.event {
         EventSource::New { input, payload } => {
             let event = Event {
@@ -233,30 +271,27 @@ async fn prepare<'a>(
         }
         EventSource::Stored(event) => (Arc::clone(event), None),
     };
-    let LiveWorkflow { name, version, concurrency, digest: component, .. } = workflow;
     Ok(Ok(Row {
-        authority: serde_json::to_string(&authority).unwrap_or_default(),
-        missing: serde_json::to_string(&missing).unwrap_or_default(),
         claimed: Claimed {
             run_id: new.run_id,
             org_id: new.org_id,
             workflow_id: new.workflow_id,
-            workflow_version: version,
-            workflow: name,
-            digest: component,
-            principal: account.principal.clone(),
+            workflow_version: terms.workflow.version,
+            workflow: terms.workflow.name.clone(),
+            digest: terms.workflow.digest,
+            principal: terms.principal.clone(),
             initiator: new.initiator.clone(),
             trigger_id: new.trigger_id,
-            authority,
+            authority: terms.authority.clone(),
             event,
             attempt: 0,
             lost: 0,
             epoch: 0,
-            limited: concurrency.is_some(),
+            limited: terms.workflow.concurrency.is_some(),
             created_at: now,
         },
         new,
-        parked,
+        terms,
         seat: None,
         digest,
     }))
@@ -304,8 +339,8 @@ async fn store(tx: &mut Tx, shared: &Shared, rows: &[Row<'_>], now: Timestamp) -
                 .bind(run.initiator.kind.as_str())
                 .bind(run.initiator.id.clone())
                 .bind(run.trigger_id.map(|t| t.0))
-                .bind(row.authority.clone())
-                .bind(row.missing.clone())
+                .bind(row.terms.authority_text.clone())
+                .bind(row.terms.missing_text.clone())
                 .bind(row.new.replay_of.map(|r| r.0))
                 .bind(if running { "running" } else { "queued" })
                 .bind(i64::from(running))
@@ -326,7 +361,7 @@ async fn store(tx: &mut Tx, shared: &Shared, rows: &[Row<'_>], now: Timestamp) -
                 .bind(row.new.workflow_id.0)
                 .bind(row.new.account_id.0)
                 .bind(row.new.due_at.unwrap_or(now).as_micros())
-                .bind(row.parked)
+                .bind(row.terms.parked)
         },
     )
     .await?;

@@ -75,7 +75,9 @@ pub(crate) async fn remember<'a>(
             continue;
         }
         let mut statement = tx.query_rows(
-            "SELECT trigger_id, key, run_id FROM dedup_keys WHERE (trigger_id, key) IN (VALUES {rows})",
+            // A join, since SQLite scans the table for a pair in a list.
+            "SELECT d.trigger_id, d.key, d.run_id FROM (VALUES {rows}) AS v \
+             JOIN dedup_keys d ON d.trigger_id = v.column1 AND d.key = v.column2",
             2,
             taken.len(),
         );

@@ -92,7 +92,10 @@ pub(crate) async fn write(
     let now = shared.clock.now();
     let returned = tx
         .insert_rows(
-            "DELETE FROM leases WHERE (run_id, epoch, node_id) IN (VALUES {rows}) RETURNING run_id, workflow_id, limited",
+            // By a join, since SQLite scans the table for a triple in a list.
+            "DELETE FROM leases WHERE run_id IN (SELECT l.run_id FROM (VALUES {rows}) AS v \
+             JOIN leases l ON l.run_id = v.column1 AND l.epoch = v.column2 AND l.node_id = v.column3) \
+             RETURNING run_id, workflow_id, limited",
             3,
             all,
             |s, f| s.bind(f.run.run_id.0).bind(f.run.epoch).bind(shared.node.0),
@@ -176,7 +179,7 @@ pub(crate) async fn unpark_next(tx: &mut Tx, workflow: WorkflowId, free: i64) ->
     let changed = tx
         .query(
             "UPDATE ready SET parked = 0 WHERE run_id IN \
-             (SELECT run_id FROM ready WHERE workflow_id = $1 AND parked = $2 ORDER BY due_at, run_id LIMIT $3)",
+             (SELECT run_id FROM ready WHERE workflow_id = $1 AND parked <> 0 AND parked = $2 ORDER BY due_at, run_id LIMIT $3)",
         )
         .bind(workflow.0)
         .bind(PARKED_CONCURRENCY)

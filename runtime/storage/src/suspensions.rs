@@ -41,7 +41,7 @@ pub async fn resume_account(tx: &mut Tx, account: AccountId) -> Result<bool, Sto
     // First the row that whoever parks a run holds meanwhile, so that no parked run is overlooked.
     tx.query("SELECT id FROM accounts WHERE id = $1 /*UPDATE*/").bind(account.0).fetch_optional().await?;
     let changed = tx.query("DELETE FROM suspensions WHERE account_id = $1").bind(account.0).execute().await?;
-    tx.query("UPDATE ready SET parked = (parked - $2) & $3 WHERE account_id = $1 AND parked & $2 <> 0")
+    tx.query("UPDATE ready SET parked = (parked - $2) & $3 WHERE account_id = $1 AND parked <> 0 AND parked & $2 <> 0")
         .bind(account.0)
         .bind(PARKED_ACCOUNT)
         .bind(!PARKED_CONCURRENCY)
@@ -74,11 +74,13 @@ pub async fn resume_org(tx: &mut Tx, org: OrgId) -> Result<bool, StorageError> {
         .bind(org.0)
         .execute()
         .await?;
-    tx.query("UPDATE ready SET parked = (parked - $2) & $3 WHERE org_id = $1 AND parked & $2 <> 0")
-        .bind(org.0)
-        .bind(PARKED_ORG)
-        .bind(!PARKED_CONCURRENCY)
-        .execute()
-        .await?;
+    tx.query(
+        "UPDATE ready SET parked = (parked - $2) & $3 WHERE org_id = $1 AND parked <> 0 AND parked & $2 <> 0",
+    )
+    .bind(org.0)
+    .bind(PARKED_ORG)
+    .bind(!PARKED_CONCURRENCY)
+    .execute()
+    .await?;
     Ok(changed > 0)
 }

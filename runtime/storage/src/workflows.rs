@@ -113,7 +113,7 @@ pub async fn put(
     .execute()
     .await?;
     // A higher limit lets parked runs come up; each that is still too many is parked again.
-    tx.query("UPDATE ready SET parked = 0 WHERE workflow_id = $1 AND parked = $2")
+    tx.query("UPDATE ready SET parked = 0 WHERE workflow_id = $1 AND parked <> 0 AND parked = $2")
         .bind(id.0)
         .bind(PARKED_CONCURRENCY)
         .execute()
@@ -227,7 +227,7 @@ pub async fn set_paused(
     if !paused {
         // The workflow before the waiting runs: who is about to park one holds the workflow. What comes up again is asked
         // about the limit anew, since places may have become free meanwhile.
-        tx.query("UPDATE ready SET parked = (parked - $2) & $3 WHERE workflow_id = $1 AND parked & $2 <> 0")
+        tx.query("UPDATE ready SET parked = (parked - $2) & $3 WHERE workflow_id = $1 AND parked <> 0 AND parked & $2 <> 0")
             .bind(id.0)
             .bind(PARKED_WORKFLOW)
             .bind(!PARKED_CONCURRENCY)
