@@ -10,6 +10,7 @@ use axum::routing::get;
 use factotum_server::config::HttpConfig;
 use factotum_server::config::http::TlsFiles;
 use factotum_server::http::Listener;
+use factotum_server::http::listener::HEAD_TIMEOUT;
 use http::{Request, Version};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Bytes;
@@ -29,7 +30,7 @@ struct Running {
     address: SocketAddr,
     stop: CancellationToken,
     tasks: TaskTracker,
-    _token: TaskTrackerToken,
+    token: TaskTrackerToken,
 }
 
 async fn start(router: Router, tls: Option<TlsFiles>) -> Running {
@@ -38,7 +39,7 @@ async fn start(router: Router, tls: Option<TlsFiles>) -> Running {
     let (address, stop, tasks) = (listener.address(), CancellationToken::new(), TaskTracker::new());
     tasks.spawn(listener.serve(router, 100, Gauge::default(), stop.clone(), Duration::from_secs(20)));
     let token = tasks.token();
-    Running { address, stop, tasks, _token: token }
+    Running { address, stop, tasks, token }
 }
 
 fn certificate(folder: &std::path::Path) -> (TlsFiles, CertificateDer<'static>) {
@@ -110,7 +111,7 @@ async fn a_stop_answers_what_is_open_and_takes_nothing_more() {
             "done"
         }
     };
-    let Running { address, stop, tasks, _token } = start(Router::new().route("/", get(slow)), None).await;
+    let Running { address, stop, tasks, token } = start(Router::new().route("/", get(slow)), None).await;
     let mut open = TcpStream::connect(address).await.unwrap();
     open.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     entered.notified().await;
@@ -124,9 +125,23 @@ async fn a_stop_answers_what_is_open_and_takes_nothing_more() {
     let mut answer = String::new();
     open.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"), "{answer}");
-    drop(_token);
+    drop(token);
     tasks.close();
     tasks.wait().await;
+}
+
+/// The clock is paused: when nothing moves, it jumps to the next timer.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_finishes_its_head_is_closed() {
+    let running = start(Router::new().route("/", get(version)), None).await;
+    let begun = tokio::time::Instant::now();
+    let mut slow = TcpStream::connect(running.address).await.unwrap();
+    slow.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
+    let mut answer = Vec::new();
+    // Closed with or without a word.
+    let _ = slow.read_to_end(&mut answer).await;
+    assert!(begun.elapsed() >= HEAD_TIMEOUT, "{:?}", begun.elapsed());
+    assert!(!String::from_utf8_lossy(&answer).contains("200 OK"));
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! The golden matrix: every route × every kind of caller → the status. What must hold: a route that is added shows up here, so that it cannot
 //! escape; nobody without the grant gets past 403, and each such refusal is on the record.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics with the reason")]
+
 use std::sync::Arc;
 
 use axum::Router;

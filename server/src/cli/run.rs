@@ -80,12 +80,13 @@ pub async fn run(command: RunCommand, remote: &Remote, output: Output) -> Result
                 return output.document(&logs);
             }
             let text = |line: &Value, name: &str| harmless(line[name].as_str().unwrap_or_default());
-            let lines = logs["items"].as_array().map_or(&[][..], Vec::as_slice).iter();
-            let lines: Vec<String> = lines
-                .map(|line| {
-                    format!("{}  {:5}  {}\n", text(line, "at"), text(line, "level"), text(line, "message"))
-                })
-                .collect();
+            let number = |line: &Value, name: &str| line[name].as_u64().unwrap_or_default();
+            let items = logs["items"].as_array().map_or(&[][..], Vec::as_slice);
+            let lines = items.iter().map(|line| {
+                let (attempt, at_ms) = (number(line, "attempt"), number(line, "at_ms"));
+                format!("{attempt}  {at_ms:>6} ms  {:5}  {}\n", text(line, "level"), text(line, "message"))
+            });
+            let lines: Vec<String> = lines.collect();
             output.bytes(lines.concat().as_bytes())
         }
         RunCommand::Cancel { id } => {

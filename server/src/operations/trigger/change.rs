@@ -87,6 +87,7 @@ async fn webhook(work: &mut Work<'_>, before: &Trigger, config: &Value) -> Resul
     let mut given = config.clone();
     if let Some(verify) = given.get_mut("verify").and_then(Value::as_object_mut)
         && !verify.contains_key("secrets")
+        && verify.get("preset").and_then(Value::as_str) == Some("hmac")
         && !old.verify.secrets.is_empty()
     {
         let kept: Vec<&String> = old.verify.secrets.iter().map(factotum_model::Redacted::expose).collect();
