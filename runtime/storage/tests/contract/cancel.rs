@@ -7,7 +7,7 @@ use factotum_storage::accept::NewRun;
 use factotum_storage::finish::End;
 use factotum_storage::runs::{self, Ended};
 use factotum_storage::signals::{self, Signal};
-use factotum_storage::workflows;
+use factotum_storage::{sweep, workflows};
 
 use crate::world::World;
 
@@ -45,7 +45,7 @@ on_both! {
         assert_eq!(heard.iter().map(|(_, s)| *s).collect::<Vec<_>>(), [Signal::RunCancelled(id)]);
         world.clock.advance(signals::WINDOW * 5);
         assert!(world.read(async |tx| signals::recent(tx, world.now()).await).await.is_empty());
-        world.write(async |tx| signals::sweep(tx, world.now()).await).await;
+        world.write(async |tx| sweep::expired(tx, world.now()).await).await;
         assert_eq!(world.raw().await.number("SELECT count(*) FROM signals").await, 0);
     }
 

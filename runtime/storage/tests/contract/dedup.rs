@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use factotum_model::RunId;
 use factotum_storage::accept::{Accepted, NewRun};
-use factotum_storage::idempotency_keys;
+use factotum_storage::sweep;
 
 use crate::world::World;
 
@@ -79,7 +79,7 @@ on_both! {
         let second = world.accept(delivery()).await;
         assert_eq!(world.storage.journal().accept(delivery()).await.unwrap(), Accepted::Duplicate(second));
         world.clock.advance(HOUR * 2);
-        world.write(async |tx| idempotency_keys::sweep(tx, world.now()).await).await;
+        world.write(async |tx| sweep::expired(tx, world.now()).await).await;
         assert_eq!(world.raw().await.number("SELECT count(*) FROM dedup_keys").await, 0);
         world.accept(delivery()).await;
     }

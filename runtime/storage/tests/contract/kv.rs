@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use factotum_storage::kv::{self, Entry};
-use factotum_storage::{StorageError, idempotency_keys};
+use factotum_storage::{StorageError, sweep};
 
 use crate::world::World;
 
@@ -82,7 +82,7 @@ on_both! {
             kv::set(tx, store, "b", b"1", ends).await
         }).await;
         world.clock.advance(Duration::from_secs(1));
-        world.write(async |tx| idempotency_keys::sweep(tx, world.now()).await).await;
+        world.write(async |tx| sweep::expired(tx, world.now()).await).await;
         assert_eq!(world.raw().await.number("SELECT count(*) FROM kv").await, 0);
     }
 
