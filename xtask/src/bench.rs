@@ -25,11 +25,14 @@ pub struct Options {
     /// Measure on PostgreSQL too
     #[arg(long)]
     postgres: bool,
+    /// Measure what is built already
+    #[arg(long)]
+    no_build: bool,
 }
 
 /// Measures, prints a table and writes `bench.json` into the target folder.
 pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
-    let programs = step("release build", || build(interrupt))?;
+    let programs = step("release build", || build(options, interrupt))?;
     step("guests", || guests::build(&guests::Options { quiet: true, ..guests::Options::default() }))?;
     let mut report = Report::default();
     step("machine", || machine::measure(&mut report))?;
@@ -65,8 +68,10 @@ pub struct Programs {
     pub generator: PathBuf,
 }
 
-fn build(interrupt: &Interrupt) -> anyhow::Result<Programs> {
-    interrupt.run(cargo().args(["build", "--release", "--bin", "factotum", "--bin", "xtask"]))?;
+fn build(options: &Options, interrupt: &Interrupt) -> anyhow::Result<Programs> {
+    if !options.no_build {
+        interrupt.run(cargo().args(["build", "--release", "--bin", "factotum", "--bin", "xtask"]))?;
+    }
     let folder = target().join("release");
     Ok(Programs { server: folder.join("factotum"), generator: folder.join("xtask") })
 }

@@ -9,6 +9,9 @@ use factotum_tests::backend::SERVER_VARIABLE;
 use crate::command::{Interrupt, cargo, is_there, say, step, target};
 use crate::{guests, postgres, tidy};
 
+/// The guests with tests of their own, and what they are made with.
+const NATIVE_GUESTS: [&str; 4] = ["factotum-sdk", "order-intake", "order-report", "word-count"];
+
 /// How much to test.
 #[derive(Debug, clap::Args)]
 pub struct Options {
@@ -36,6 +39,12 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
         // Before the tests proper, so that the line the runner closes with is the last.
         step("doc tests", || interrupt.run(cargo().args(["test", "--quiet", "--doc"])))?;
     }
+    // They are no default members, as they compile to wasm; their rules are tested natively.
+    step("SDK and examples", || {
+        let mut tests = cargo();
+        tests.args(["test", "--quiet"]);
+        interrupt.run(tests.args(NATIVE_GUESTS.iter().flat_map(|package| ["--package", package])))
+    })?;
     let server = step("PostgreSQL", || postgres::start(false, interrupt))?;
     step("tests", || {
         let mut runner = runner(&options.arguments);
