@@ -9,7 +9,8 @@
 use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 
-use sqlx::any::{Any, AnyConnectOptions, AnyPool, AnyPoolOptions};
+use sqlx::AnyPool;
+use sqlx::any::{Any, AnyConnectOptions, AnyPoolOptions};
 use sqlx::postgres::{PgPool, PgPoolOptions, Postgres};
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -17,8 +18,10 @@ use sqlx::sqlite::{
 use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
-/// How long each figure is measured.
-const MEASURED: Duration = Duration::from_millis(2_500);
+/// How long each side accepts, and then claims, in one round.
+const MEASURED: Duration = Duration::from_millis(600);
+/// How many rounds; the sides take turns, and the medians count, so that a neighbour's burst does not decide.
+const ROUNDS: usize = 9;
 /// How many runs go through one transaction.
 const BATCHES: [usize; 3] = [1, 20, 100];
 
@@ -209,27 +212,62 @@ impl Side {
         }
     }
 
-    /// Accepts for a while, then claims what was accepted; runs per second of each.
-    async fn measure(&self, which: Which, n: usize) -> Outcome<(f64, f64)> {
+    /// Accepts for a while, then claims what was accepted.
+    async fn measure(&self, which: Which, n: usize) -> Outcome<[Figure; 2]> {
         let texts = Texts::of(which, n);
         let org = Uuid::now_v7().as_bytes().to_vec();
-        self.accept(&texts, &org, n).await?;
-        let (begun, mut accepted) = (Instant::now(), 0);
+        // Prepares the statements.
+        for _ in 0..6 {
+            self.accept(&texts, &org, n).await?;
+            self.claim(&texts, &org, n).await?;
+        }
+        let (begun, cpu, mut accepted) = (Instant::now(), cpu_time()?, 0);
         while begun.elapsed() < MEASURED {
             self.accept(&texts, &org, n).await?;
             accepted += n;
         }
-        let accepts = accepted as f64 / begun.elapsed().as_secs_f64();
-        self.claim(&texts, &org, n).await?;
-        let (begun, mut claimed) = (Instant::now(), 0);
+        let accepts = Figure::of(accepted, begun, cpu)?;
+        let (begun, cpu, mut claimed) = (Instant::now(), cpu_time()?, 0);
         while begun.elapsed() < MEASURED {
             match self.claim(&texts, &org, n).await? {
                 0 => break,
                 some => claimed += some,
             }
         }
-        Ok((accepts, claimed as f64 / begun.elapsed().as_secs_f64()))
+        Ok([accepts, Figure::of(claimed, begun, cpu)?])
     }
+}
+
+/// What one round of one side gave.
+#[derive(Clone, Copy, Default)]
+struct Figure {
+    /// Runs per second.
+    rate: f64,
+    /// Microseconds of this process's CPU time per run, which other programs on the machine do not change much.
+    cpu_us: f64,
+}
+
+impl Figure {
+    fn of(runs: usize, begun: Instant, cpu_before: f64) -> Outcome<Self> {
+        let (runs, cpu) = (runs.max(1) as f64, cpu_time()? - cpu_before);
+        Ok(Self { rate: runs / begun.elapsed().as_secs_f64(), cpu_us: cpu * 1e6 / runs })
+    }
+}
+
+/// The CPU time of this process in seconds: user and system, of all threads (proc(5), fields 14 and 15, in hundredths).
+fn cpu_time() -> Outcome<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let (_, fields) = stat.rsplit_once(") ").ok_or("/proc/self/stat has another form")?;
+    let mut ticks = fields.split(' ').skip(11);
+    let mut next = || ticks.next().ok_or("/proc/self/stat has too few fields");
+    let (user, system): (f64, f64) = (next()?.parse()?, next()?.parse()?);
+    Ok((user + system) / 100.0)
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 async fn sqlite(folder: &std::path::Path) -> Outcome<[Side; 2]> {
@@ -289,29 +327,26 @@ async fn main() -> Outcome<()> {
         Ok(server) => sides.push(("PostgreSQL", Which::Postgres, postgres(&server).await?)),
         Err(_) => println!("FACTOTUM_TEST_POSTGRES names no server: SQLite alone is measured"),
     }
-    println!(
-        "| database | batch | accept native | accept Any | Any/native | claim native | claim Any | Any/native |"
-    );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("| database | batch | what | native | Any | Any/native | CPU native | CPU Any | Any/native |");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for (name, which, [native, any]) in &sides {
         for n in BATCHES {
-            // Twice, in turns, and the better of each, so that a neighbour's burst does not decide.
-            let (mut best_native, mut best_any) = ((0.0_f64, 0.0_f64), (0.0_f64, 0.0_f64));
-            for _ in 0..2 {
-                let (accepts, claims) = native.measure(*which, n).await?;
-                best_native = (best_native.0.max(accepts), best_native.1.max(claims));
-                let (accepts, claims) = any.measure(*which, n).await?;
-                best_any = (best_any.0.max(accepts), best_any.1.max(claims));
+            let mut rounds = Vec::new();
+            for _ in 0..ROUNDS {
+                rounds.push((native.measure(*which, n).await?, any.measure(*which, n).await?));
             }
-            println!(
-                "| {name} | {n} | {:.0}/s | {:.0}/s | {:.2} | {:.0}/s | {:.0}/s | {:.2} |",
-                best_native.0,
-                best_any.0,
-                best_any.0 / best_native.0,
-                best_native.1,
-                best_any.1,
-                best_any.1 / best_native.1
-            );
+            for (index, what) in ["accept", "claim"].into_iter().enumerate() {
+                let pairs = || rounds.iter().map(|(native, any)| (native[index], any[index]));
+                println!(
+                    "| {name} | {n} | {what} | {:.0}/s | {:.0}/s | {:.2} | {:.1} µs | {:.1} µs | {:.2} |",
+                    median(pairs().map(|(native, _)| native.rate)),
+                    median(pairs().map(|(_, any)| any.rate)),
+                    median(pairs().map(|(native, any)| any.rate / native.rate)),
+                    median(pairs().map(|(native, _)| native.cpu_us)),
+                    median(pairs().map(|(_, any)| any.cpu_us)),
+                    median(pairs().map(|(native, any)| any.cpu_us / native.cpu_us)),
+                );
+            }
         }
     }
     Ok(())
