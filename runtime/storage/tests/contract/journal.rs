@@ -118,3 +118,38 @@ on_both! {
         assert_eq!(all[0].initiator.kind, InitiatorKind::System);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_break_lose_nothing_that_was_acknowledged() {
+    let world = World::postgres().await;
+    let mut raw = world.raw().await;
+    let mut accepted = Vec::new();
+    for round in 0..10 {
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..20 {
+            let (storage, new) = (world.storage.clone(), world.new_run());
+            tasks.spawn(async move {
+                let id = new.run_id;
+                (id, storage.journal().accept(new).await)
+            });
+        }
+        raw.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+            .await
+            .unwrap();
+        for (id, outcome) in tasks.join_all().await {
+            match outcome {
+                Ok(_) => accepted.push(id),
+                Err(AcceptError::Storage(error)) => assert!(error.is_transient(), "round {round}: {error:?}"),
+                Err(other) => panic!("round {round}: {other}"),
+            }
+        }
+    }
+    // One call may still meet a broken connection; then the pool has found out.
+    let back = async { while world.storage.journal().accept(world.new_run()).await.is_err() {} };
+    tokio::time::timeout(std::time::Duration::from_secs(30), back).await.expect("the database is back");
+    for id in accepted {
+        assert_eq!(world.run(id).await.state, RunState::Queued, "acknowledged and lost");
+    }
+    drop(raw);
+    world.close().await;
+}

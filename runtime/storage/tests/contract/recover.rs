@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use factotum_model::{InitiatorKind, RunState};
 use factotum_storage::audit_entries::AuditFilter;
+use factotum_storage::claim::{self, Claimed};
 use factotum_storage::finish::End;
 use factotum_storage::nodes;
 use factotum_storage::recover::Dead;
@@ -91,5 +92,22 @@ on_both! {
         assert!(world.finish(&claimed, End::Released).await);
         world.storage.sign_off().await.unwrap();
         assert!(world.read(async |tx| nodes::list(tx).await).await.is_empty());
+    }
+
+    async fn a_lease_that_nothing_works_on_is_given_back(world: &World) {
+        let (lost, kept) = (world.accept_one().await, world.accept_one().await);
+        let claimed = world.claim(2).await;
+        assert_eq!(world.storage.release(&[lost]).await.unwrap(), 1);
+        assert_eq!(world.storage.release(&[lost]).await.unwrap(), 0);
+        let other = world.another_node().await;
+        assert_eq!(other.release(&[kept]).await.unwrap(), 0, "another node's lease is not its to give");
+        let holds = async |run: &Claimed| world.read(async |tx| claim::holds(tx, world.storage.node(), run).await).await;
+        for run in &claimed {
+            assert_eq!(holds(run).await, run.run_id == kept);
+            assert_eq!(world.finish(run, End::Succeeded("1".into())).await, run.run_id == kept);
+        }
+        let again = world.claim_one().await;
+        assert_eq!((again.run_id, again.attempt, again.lost), (lost, 2, 1));
+        other.close().await;
     }
 }
