@@ -197,6 +197,10 @@ impl Written {
         for (seat, run) in self.seated {
             seat.take(run);
         }
+        // Before the answers, so that who was answered can rely on it.
+        if let Some(handoff) = handoff.filter(|_| self.due) {
+            handoff.wake();
+        }
         for item in items {
             // A sender that went away needs no answer: what it handed in is committed all the same.
             match item {
@@ -214,9 +218,6 @@ impl Written {
                     let _ = reply.send(Ok(()));
                 }
             }
-        }
-        if let Some(handoff) = handoff.filter(|_| self.due) {
-            handoff.wake();
         }
     }
 }
