@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod backend;
+pub mod cli;
 pub mod guest;
 pub mod load;
 pub mod postgres;

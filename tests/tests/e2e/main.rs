@@ -5,6 +5,7 @@
 mod api_keys;
 mod audit;
 mod bad_input;
+mod cli;
 mod crash;
 mod ledger;
 mod limits;
