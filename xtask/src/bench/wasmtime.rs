@@ -39,7 +39,15 @@ pub fn measure(programs: &Programs, seconds: u64, report: &mut Report) -> anyhow
     };
     let port = postgres::free_port()?;
     let child = Command::new("wasmtime")
-        .args(["serve", "--addr", &format!("127.0.0.1:{port}"), "-S", "cli", "-O", "pooling-allocator=y"])
+        .args([
+            "serve",
+            "--addr",
+            &format!("127.0.0.1:{port}"),
+            "-S",
+            "cli",
+            "--max-instance-reuse-count",
+            "1",
+        ])
         .arg(component)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
