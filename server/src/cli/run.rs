@@ -84,7 +84,14 @@ pub async fn run(command: RunCommand, remote: &Remote, output: Output) -> Result
             let items = logs["items"].as_array().map_or(&[][..], Vec::as_slice);
             let lines = items.iter().map(|line| {
                 let (attempt, at_ms) = (number(line, "attempt"), number(line, "at_ms"));
-                format!("{attempt}  {at_ms:>6} ms  {:5}  {}\n", text(line, "level"), text(line, "message"))
+                let fields = line["fields"].as_object().into_iter().flatten();
+                let fields: String = fields
+                    .map(|(name, value)| {
+                        format!("  {}={}", harmless(name), harmless(value.as_str().unwrap_or_default()))
+                    })
+                    .collect();
+                let (level, message) = (text(line, "level"), text(line, "message"));
+                format!("{attempt}  {at_ms:>6} ms  {level:5}  {message}{fields}\n")
             });
             let lines: Vec<String> = lines.collect();
             output.bytes(lines.concat().as_bytes())
