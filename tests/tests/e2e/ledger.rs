@@ -27,7 +27,7 @@ pub fn acknowledged(deliveries: &[Delivery]) -> BTreeMap<usize, String> {
 
 /// Waits until every run of the workflow has ended, and returns them by id.
 pub fn drained(api: &Api, workflow: &str) -> BTreeMap<String, Value> {
-    wait_within(DRAIN_PATIENCE, "every run to end", || {
+    let runs = wait_within(DRAIN_PATIENCE, "every run to end", || {
         let open = ["queued", "running", "waiting"].iter().any(|state| {
             let path = format!("/api/v1/runs?workflow={workflow}&state={state}&limit=1");
             // A node that was killed does not answer: look again.
@@ -35,9 +35,16 @@ pub fn drained(api: &Api, workflow: &str) -> BTreeMap<String, Value> {
                 a.status != 200 || a.json()["items"].as_array().is_none_or(|i| !i.is_empty())
             })
         });
-        (!open).then_some(())
+        if open {
+            return None;
+        }
+        // A run that went from running back to queued between two of those looks was in neither: only a look at each run tells.
+        let runs = api.all(&format!("/api/v1/runs?workflow={workflow}"));
+        let ended = |run: &Value| {
+            matches!(run["state"].as_str(), Some("succeeded" | "failed" | "dead" | "cancelled"))
+        };
+        runs.iter().all(ended).then_some(runs)
     });
-    let runs = api.all(&format!("/api/v1/runs?workflow={workflow}"));
     let count = runs.len();
     let by_id: BTreeMap<_, _> = runs.into_iter().map(|run| (text(&run["id"]), run)).collect();
     assert_eq!(by_id.len(), count, "a run is listed once");
