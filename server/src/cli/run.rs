@@ -84,12 +84,15 @@ pub async fn run(command: RunCommand, remote: &Remote, output: Output) -> Result
             let items = logs["items"].as_array().map_or(&[][..], Vec::as_slice);
             let lines = items.iter().map(|line| {
                 let (attempt, at_ms) = (number(line, "attempt"), number(line, "at_ms"));
-                let fields = line["fields"].as_object().into_iter().flatten();
-                let fields: String = fields
+                let fields: Vec<String> = line["fields"]
+                    .as_object()
+                    .into_iter()
+                    .flatten()
                     .map(|(name, value)| {
                         format!("  {}={}", harmless(name), harmless(value.as_str().unwrap_or_default()))
                     })
                     .collect();
+                let fields = fields.concat();
                 let (level, message) = (text(line, "level"), text(line, "message"));
                 format!("{attempt}  {at_ms:>6} ms  {level:5}  {message}{fields}\n")
             });
