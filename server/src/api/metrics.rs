@@ -111,6 +111,14 @@ impl Metrics {
         };
         let labels = RequestLabels { method: method.into(), route: route.into(), status: status.as_u16() };
         self.requests.get_or_create(&labels).inc();
+        // A hook's own 401 is a wrong signature, not a key.
+        if route.starts_with("/api/") {
+            if status == StatusCode::UNAUTHORIZED {
+                self.unauthenticated.inc();
+            } else if status == StatusCode::FORBIDDEN {
+                self.denied.inc();
+            }
+        }
         self.latency.get_or_create(&RouteLabels { route: route.into() }).observe(took.as_secs_f64());
     }
 
