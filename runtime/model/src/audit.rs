@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::account::Principal;
 use crate::digest::Digest;
-use crate::id::{AuditId, KeyId, OrgId, RequestId, RunId, TriggerId};
+use crate::id::{AuditId, KeyId, OrgId, RequestId, RunId, SessionId, TriggerId};
 use crate::run::InitiatorKind;
 use crate::time::Timestamp;
 
@@ -109,6 +109,9 @@ pub struct AuditEntry {
     /// With which key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<Credential>,
+    /// In which session, if a member did it in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<SessionId>,
     /// What started it.
     pub initiator: AuditInitiator,
     /// The runs above this one, the outermost first.
@@ -165,6 +168,7 @@ impl AuditEntry {
             reason: None,
             actor,
             credential: None,
+            session_id: None,
             initiator,
             chain: Vec::new(),
             run_id: None,

@@ -88,6 +88,12 @@ id!(/// One human being, maybe a member of several organizations.
     PersonId, "per_");
 id!(/// An API key.
     KeyId, "key_");
+id!(/// A log-in session of a member.
+    SessionId, "ses_");
+id!(/// A role.
+    RoleId, "rol_");
+id!(/// An invitation to an organization.
+    InvitationId, "inv_");
 id!(/// One version of a plugin.
     PluginId, "plg_");
 id!(/// A workflow.

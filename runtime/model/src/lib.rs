@@ -23,8 +23,8 @@ pub use digest::Digest;
 pub use event::{Event, EventInput};
 pub use grant::{Grant, Grants};
 pub use id::{
-    AccountId, AuditId, EventId, KeyId, NodeId, OrgId, PersonId, PluginId, RequestId, RunId, TriggerId,
-    WorkflowId,
+    AccountId, AuditId, EventId, InvitationId, KeyId, NodeId, OrgId, PersonId, PluginId, RequestId, RoleId,
+    RunId, SessionId, TriggerId, WorkflowId,
 };
 pub use redacted::Redacted;
 pub use run::{ErrorCode, Failure, Initiator, InitiatorKind, Outcome, RunState};

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use factotum_model::account::AccountKind;
 use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Credential, Target};
-use factotum_model::{AuditId, Digest, InitiatorKind, OrgId, Principal, RequestId, RunId};
+use factotum_model::{AuditId, Digest, InitiatorKind, OrgId, Principal, RequestId, RunId, SessionId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -21,6 +21,8 @@ struct Detail<'a> {
     reason: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key_prefix: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session_id: Option<SessionId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     external_ref: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
@@ -58,6 +60,7 @@ pub async fn append(tx: &mut Tx, entries: &[AuditEntry]) -> Result<(), StorageEr
                         let detail = Detail {
                 reason: entry.reason.as_deref().map(Cow::Borrowed),
                 key_prefix: entry.credential.as_ref().map(|c| Cow::Borrowed(c.prefix.as_str())),
+                session_id: entry.session_id,
                 external_ref: entry.initiator.external_ref.as_deref().map(Cow::Borrowed),
                 chain: Cow::Borrowed(&entry.chain),
                 attempt: entry.attempt,
@@ -125,6 +128,7 @@ fn read(row: &Row) -> Result<AuditEntry, StorageError> {
             key_id: id.into(),
             prefix: detail.key_prefix.map(Cow::into_owned).unwrap_or_default(),
         }),
+        session_id: detail.session_id,
         initiator: AuditInitiator {
             kind: InitiatorKind::from_word(&initiator).ok_or_else(|| bad(&initiator))?,
             trigger_id: row.get::<Option<Uuid>>(9)?.map(Into::into),

@@ -29,6 +29,7 @@ pub mod recover;
 pub mod runs;
 pub mod schedules;
 pub mod secrets;
+pub mod sessions;
 pub mod signals;
 mod statement;
 mod storage;

@@ -47,7 +47,7 @@ pub(crate) struct Live {
     triggers: HashMap<(WorkflowId, TriggerId), Option<LiveTrigger>>,
 }
 
-/// How a key's row is read.
+/// How the rows that a principal's grants stand in are read: a key's, or a member's roles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keys {
     /// A revocation waits until this transaction ends.
@@ -138,7 +138,7 @@ pub(crate) async fn live_account(
     let suspended = row.get::<Option<i64>>(2)?.is_some() && still_suspended(tx, id).await?;
     let grants = match kind {
         AccountKind::Base => Grants::all(),
-        AccountKind::Member => member_grants(tx, org, id).await?,
+        AccountKind::Member => member_grants(tx, org, id, keys).await?,
         AccountKind::ApiKey => {
             let sql = match keys {
                 Keys::Held => {
@@ -172,10 +172,24 @@ async fn still_suspended(tx: &mut Tx, id: AccountId) -> Result<bool, StorageErro
     Ok(row.is_some())
 }
 
-/// What a member's roles add up to.
-pub(crate) async fn member_grants(tx: &mut Tx, org: OrgId, id: AccountId) -> Result<Grants, StorageError> {
+/// What a member's roles add up to. Held, no role is taken away or narrowed until this transaction ends.
+pub(crate) async fn member_grants(
+    tx: &mut Tx,
+    org: OrgId,
+    id: AccountId,
+    keys: Keys,
+) -> Result<Grants, StorageError> {
     let rows = tx
-        .query("SELECT r.grants FROM role_members m JOIN roles r ON r.org_id = m.org_id AND r.id = m.role_id WHERE m.org_id = $1 AND m.account_id = $2")
+        .query(match keys {
+            Keys::Held => {
+                "SELECT r.grants FROM role_members m JOIN roles r ON r.org_id = m.org_id AND r.id = m.role_id \
+                 WHERE m.org_id = $1 AND m.account_id = $2 /*SHARE*/"
+            }
+            Keys::Seen => {
+                "SELECT r.grants FROM role_members m JOIN roles r ON r.org_id = m.org_id AND r.id = m.role_id \
+                 WHERE m.org_id = $1 AND m.account_id = $2"
+            }
+        })
         .bind(org.0)
         .bind(id.0)
         .fetch_all()

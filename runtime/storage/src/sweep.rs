@@ -7,12 +7,16 @@ use crate::connection::Tx;
 use crate::error::StorageError;
 use crate::signals;
 
-/// Removes expired idempotency keys, dedup keys and values of stores, and signals that every node has seen.
+/// Removes expired idempotency keys, dedup keys, values of stores, sessions, one-time links and log-ins that did not come back, and
+/// signals that every node has seen.
 pub async fn expired(tx: &mut Tx, now: Timestamp) -> Result<(), StorageError> {
     for sql in [
         "DELETE FROM idempotency_keys WHERE expires_at < $1",
         "DELETE FROM dedup_keys WHERE expires_at < $1",
         "DELETE FROM kv WHERE expires_at < $1",
+        "DELETE FROM sessions WHERE expires_at < $1",
+        "DELETE FROM one_time_links WHERE expires_at < $1",
+        "DELETE FROM oidc_flows WHERE expires_at < $1",
     ] {
         tx.query(sql).bind(now.as_micros()).execute().await?;
     }

@@ -1,22 +1,29 @@
-//! Who asks: `Authorization: Bearer fct_…`. What must hold: a mistyped key makes no query; a key in the query string or a cookie counts
-//! for nothing; an unknown, a revoked and an expired key get the same answer.
+//! Who asks: `Authorization: Bearer fct_…`, or a session's cookie. What must hold: a mistyped key makes no query; a key in the query string
+//! or a cookie counts for nothing; a bearer request ignores cookies; an unknown, a revoked and an expired key get the same answer; a session
+//! changes something only from the server's own pages.
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use factotum_model::Authority;
 use factotum_model::api_key::KeyText;
 use factotum_model::audit::{Credential, Target};
 use factotum_storage::accounts::KeyHolder;
-use factotum_storage::api_keys;
+use factotum_storage::sessions::{self, SessionHolder};
+use factotum_storage::{StorageError, api_keys};
 use http::header;
 use http::request::Parts;
 use ipnet::IpNet;
 
 use super::error::ApiError;
 use super::problem::{Code, Problem};
-use crate::operations::{Caller, OperationError, Origin, Services};
+use super::session;
+use crate::operations::{Caller, OperationError, Origin, Services, Token, Via};
+
+/// How old what is known of a session's last use may be.
+const SEEN_EVERY: Duration = Duration::from_mins(1);
 
 impl FromRequestParts<Arc<Services>> for Caller {
     type Rejection = ApiError;
@@ -25,33 +32,82 @@ impl FromRequestParts<Arc<Services>> for Caller {
         let origin = parts.extensions.get::<Origin>().cloned();
         // The edge puts it there before anything else.
         let origin = origin.ok_or_else(|| Problem::new(Code::Internal, "the request passed no edge"))?;
-        let Some(key) = bearer(parts) else {
-            return Err(unauthenticated(services, &origin, "no usable key"));
-        };
-        let mut tx = services.storage.read().await.map_err(OperationError::from)?;
-        let holder = api_keys::holder(&mut tx, key.hash()).await.map_err(OperationError::from)?;
-        drop(tx);
-        let now = services.now();
-        let valid = |h: &KeyHolder| h.revoked_at.is_none() && h.expires_at.is_none_or(|at| at > now);
-        let Some(holder) = holder.filter(valid) else {
-            return Err(unauthenticated(services, &origin, "an unknown, revoked or expired key"));
-        };
-        let caller = Self {
-            org_id: holder.org_id,
-            principal: holder.principal,
-            authority: Authority::of(holder.grants),
-            credential: Credential { key_id: holder.key_id, prefix: holder.prefix },
-            origin,
-        };
-        if !allowed_from(&holder.allowed_networks, caller.origin.address) {
-            let reason = format!("this key may not be used from {}", caller.origin.address);
-            let denied = OperationError::Denied { permission: "network".to_owned(), reason };
-            let target = Target::named("api_key", caller.credential.key_id, &caller.principal.name);
-            return Err(caller.refused(services, "api_key.use", Some(target), denied).await.into());
+        if parts.headers.contains_key(header::AUTHORIZATION) {
+            let Some(key) = bearer(parts) else {
+                return Err(unauthenticated(services, &origin, "no usable key"));
+            };
+            return by_key(services, origin, &key).await;
         }
-        services.key_uses.note(caller.credential.key_id, now, caller.origin.address);
-        Ok(caller)
+        match session::token(&parts.headers) {
+            Some(token) => by_session(services, origin, &token, parts).await,
+            None => Err(unauthenticated(services, &origin, "no key and no session")),
+        }
     }
+}
+
+async fn by_key(services: &Services, origin: Origin, key: &KeyText) -> Result<Caller, ApiError> {
+    let mut tx = services.storage.read().await.map_err(OperationError::from)?;
+    let holder = api_keys::holder(&mut tx, key.hash()).await.map_err(OperationError::from)?;
+    drop(tx);
+    let now = services.now();
+    let valid = |h: &KeyHolder| h.revoked_at.is_none() && h.expires_at.is_none_or(|at| at > now);
+    let Some(holder) = holder.filter(valid) else {
+        return Err(unauthenticated(services, &origin, "an unknown, revoked or expired key"));
+    };
+    let credential = Credential { key_id: holder.key_id, prefix: holder.prefix };
+    let caller = Caller {
+        org_id: holder.org_id,
+        principal: holder.principal,
+        authority: Authority::of(holder.grants),
+        via: Via::Key(credential),
+        origin,
+    };
+    if !allowed_from(&holder.allowed_networks, caller.origin.address) {
+        let reason = format!("this key may not be used from {}", caller.origin.address);
+        let denied = OperationError::Denied { permission: "network".to_owned(), reason };
+        let target = Target::named("api_key", holder.key_id, &caller.principal.name);
+        return Err(caller.refused(services, "api_key.use", Some(target), denied).await.into());
+    }
+    services.key_uses.note(holder.key_id, now, caller.origin.address);
+    Ok(caller)
+}
+
+async fn by_session(
+    services: &Services,
+    origin: Origin,
+    token: &Token,
+    parts: &Parts,
+) -> Result<Caller, ApiError> {
+    let now = services.now();
+    let mut tx = services.storage.read().await.map_err(OperationError::from)?;
+    let holder = sessions::holder(&mut tx, token.hash(), now, services.limits.session_idle).await;
+    drop(tx);
+    let Some(holder) = holder.map_err(OperationError::from)? else {
+        return Err(unauthenticated(services, &origin, "an unknown or ended session"));
+    };
+    if now.since(holder.last_seen_at) >= SEEN_EVERY {
+        seen(services, &holder, &origin).await.map_err(OperationError::from)?;
+    }
+    let caller = Caller {
+        org_id: holder.org_id,
+        principal: holder.principal,
+        authority: Authority::of(holder.grants),
+        via: Via::Session { id: holder.session_id, person: holder.person_id },
+        origin,
+    };
+    if !session::same_origin(parts, &services.public_url) {
+        let reason = "a session changes something only from this server's own pages; programs use an API key";
+        let denied =
+            OperationError::Denied { permission: "same-origin".to_owned(), reason: reason.to_owned() };
+        return Err(caller.refused(services, "session.use", None, denied).await.into());
+    }
+    Ok(caller)
+}
+
+async fn seen(services: &Services, holder: &SessionHolder, origin: &Origin) -> Result<(), StorageError> {
+    let mut tx = services.storage.write().await?;
+    sessions::touch(&mut tx, holder.session_id, origin.address, services.now()).await?;
+    tx.commit().await
 }
 
 /// RFC 6750 §2.1; the scheme's name in any case (RFC 9110 §11.1). Two headers are none.

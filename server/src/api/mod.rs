@@ -13,6 +13,7 @@ pub mod openapi;
 pub mod parameters;
 pub mod problem;
 pub mod routes;
+pub mod session;
 
 use std::sync::Arc;
 

@@ -22,6 +22,10 @@ pub struct LimitsConfig {
     pub connections: usize,
     /// How long a stop waits for what is going on.
     pub drain: Duration,
+    /// How long a log-in session lasts at the most.
+    pub session: Duration,
+    /// How long a session that is not used lasts.
+    pub session_idle: Duration,
 }
 
 impl LimitsConfig {
@@ -45,6 +49,8 @@ impl LimitsConfig {
             json_body_bytes: within(layers, "limits.json_body_bytes", 64 << 20)?,
             connections: within(layers, "limits.connections", 1_000_000)? as usize,
             drain: Duration::from_millis(within(layers, "limits.drain_ms", 3_600_000)?),
+            session: Duration::from_secs(within(layers, "limits.session_s", 30 * 24 * 3_600)?),
+            session_idle: Duration::from_secs(within(layers, "limits.session_idle_s", 30 * 24 * 3_600)?),
         })
     }
 }

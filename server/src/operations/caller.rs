@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Credential, Target};
 use factotum_model::{
-    Action, Authority, Grants, InitiatorKind, OrgId, Principal, RequestId, Timestamp, authorize,
+    Action, Authority, Grants, Initiator, InitiatorKind, OrgId, PersonId, Principal, RequestId, SessionId,
+    Timestamp, authorize,
 };
 
 use super::{OperationError, Services};
@@ -20,6 +21,20 @@ pub struct Origin {
     pub user_agent: Option<String>,
 }
 
+/// What a caller showed.
+#[derive(Debug, Clone)]
+pub enum Via {
+    /// An API key.
+    Key(Credential),
+    /// A session.
+    Session {
+        /// Which.
+        id: SessionId,
+        /// Whose.
+        person: PersonId,
+    },
+}
+
 /// The account behind a request.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -29,22 +44,59 @@ pub struct Caller {
     pub principal: Principal,
     /// What it may do, as its key said when the request came in.
     pub authority: Authority,
-    /// The key it came with.
-    pub credential: Credential,
+    /// What it came with.
+    pub via: Via,
     /// Where from.
     pub origin: Origin,
 }
 
 impl Caller {
+    /// The key, if it came with one.
+    pub fn credential(&self) -> Option<Credential> {
+        match &self.via {
+            Via::Key(credential) => Some(credential.clone()),
+            Via::Session { .. } => None,
+        }
+    }
+
+    /// What starts a run that this caller asks for.
+    pub fn initiator(&self) -> Initiator {
+        match &self.via {
+            Via::Key(key) => Initiator { kind: InitiatorKind::Api, id: Some(key.key_id.to_string()) },
+            Via::Session { .. } => {
+                Initiator { kind: InitiatorKind::Member, id: Some(self.principal.id.to_string()) }
+            }
+        }
+    }
+
+    /// The person, if it is one in a session.
+    pub fn person(&self) -> Option<(PersonId, SessionId)> {
+        match self.via {
+            Via::Session { id, person } => Some((person, id)),
+            Via::Key(_) => None,
+        }
+    }
+
     /// An audit entry of what this caller does or tries.
     pub fn entry(&self, at: Timestamp, action: &str, outcome: AuditOutcome) -> AuditEntry {
-        let initiator = AuditInitiator::of(InitiatorKind::Api);
+        let session_id = match self.via {
+            Via::Session { id, .. } => Some(id),
+            Via::Key(_) => None,
+        };
         AuditEntry {
-            credential: Some(self.credential.clone()),
+            credential: self.credential(),
+            session_id,
             ip: Some(self.origin.address),
             user_agent: self.origin.user_agent.clone(),
             request_id: Some(self.origin.request_id),
-            ..AuditEntry::new(self.org_id, at, action, outcome, self.principal.clone(), initiator)
+            ..AuditEntry::new(
+                self.org_id,
+                at,
+                action,
+                outcome,
+                self.principal.clone(),
+                AuditInitiator::of(self.initiator().kind),
+            )
         }
     }
 

@@ -14,9 +14,12 @@ pub mod member;
 pub mod organization;
 pub mod page;
 pub mod plugin;
+pub mod rate_limit;
 pub mod refusals;
 pub mod run;
 pub mod secret;
+pub mod session;
+pub mod token;
 pub mod trigger;
 pub mod work;
 pub mod workflow;
@@ -34,12 +37,13 @@ use tokio_util::sync::CancellationToken;
 use crate::api::metrics::Metrics;
 use crate::config::LimitsConfig;
 
-pub use caller::{Caller, Origin};
+pub use caller::{Caller, Origin, Via};
 pub use denials::Denials;
 pub use error::OperationError;
 pub use key_uses::KeyUses;
 pub use page::{Listed, Page};
 pub use refusals::Refusals;
+pub use token::Token;
 pub use work::{Once, Work};
 
 /// What operations work with.

@@ -231,8 +231,21 @@ pub fn attacks(s: &Scene) -> Vec<String> {
             "INSERT INTO identities (issuer, subject, person_id, created_at) VALUES ('i', 's', {account}, 1)"
         ));
         add(format!(
-            "INSERT INTO sessions (token_hash, person_id, created_at, expires_at, last_seen_at) VALUES ({hash}, {account}, 1, 1, 1)"
+            "INSERT INTO totp (person_id, data_key_id, sealed, created_at) SELECT {account}, id, {hash}, 1 FROM data_keys"
         ));
+        add(format!(
+            "INSERT INTO recovery_codes (person_id, code_hash, created_at) VALUES ({account}, {hash}, 1)"
+        ));
+        add(format!(
+            "INSERT INTO one_time_links (token_hash, purpose, person_id, created_at, expires_at) VALUES ({hash}, 'password_reset', {account}, 1, 1)"
+        ));
+        for (person, kind) in [(person, "member"), (account, "member"), (person, "base"), (person, "api_key")]
+        {
+            add(format!(
+                "INSERT INTO sessions (id, token_hash, org_id, account_id, kind, person_id, method, created_at, expires_at, last_seen_at) \
+                 VALUES ({fresh}, {hash}, {org}, {account}, '{kind}', {person}, 'password', 1, 1, 1)"
+            ));
+        }
     }
     add(format!("DELETE FROM people WHERE id = {person}"));
     // I12: nor has it a role, and no link leads across organizations.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use factotum_model::audit::Target;
-use factotum_model::{Action, Initiator, InitiatorKind, RunId};
+use factotum_model::{Action, RunId};
 use factotum_storage::accept::{AcceptError, EventSource, NewRun};
 use factotum_storage::runs::{self, Run};
 use factotum_storage::{StorageError, events};
@@ -37,9 +37,9 @@ pub async fn replay(
         org_id: caller.org_id,
         workflow_id: first.workflow_id,
         account_id: caller.principal.id,
-        initiator: Initiator { kind: InitiatorKind::Api, id: Some(caller.credential.key_id.to_string()) },
+        initiator: caller.initiator(),
         trigger_id: None,
-        credential: Some(caller.credential.clone()),
+        credential: caller.credential(),
         dedup: None,
         event: EventSource::Stored(Arc::new(event)),
         replay_of: Some(first.id),

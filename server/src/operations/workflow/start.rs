@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use factotum_model::audit::Target;
-use factotum_model::{Action, EventInput, Initiator, InitiatorKind, OrgId, RunId};
+use factotum_model::{Action, EventInput, OrgId, RunId};
 use factotum_storage::accept::{AcceptError, EventSource, NewRun};
 use factotum_storage::runs::{self, Run};
 use factotum_storage::watch::Watcher;
@@ -55,9 +55,9 @@ pub async fn start(
         org_id: caller.org_id,
         workflow_id: workflow.id,
         account_id: caller.principal.id,
-        initiator: Initiator { kind: InitiatorKind::Api, id: Some(caller.credential.key_id.to_string()) },
+        initiator: caller.initiator(),
         trigger_id: None,
-        credential: Some(caller.credential.clone()),
+        credential: caller.credential(),
         dedup: None,
         event: EventSource::New { input: EventInput::Call, payload },
         replay_of: None,

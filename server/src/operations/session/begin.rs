@@ -1,0 +1,58 @@
+//! Beginning a session. What must hold: whoever has shown who they are gets a fresh token, never one that the browser brought (session
+//! fixation); it commits with its audit entry.
+
+use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
+use factotum_model::{InitiatorKind, OrgId, PersonId, Principal, SessionId, Timestamp};
+use factotum_storage::sessions::{self, Method, NewSession};
+use factotum_storage::{Tx, audit_entries};
+
+use crate::operations::{OperationError, Origin, Services, Token};
+
+/// A session that has begun.
+#[derive(Debug)]
+pub struct Begun {
+    /// Its id.
+    pub id: SessionId,
+    /// What the browser gets.
+    pub token: Token,
+    /// When it began.
+    pub now: Timestamp,
+    /// When it ends whatever happens.
+    pub expires_at: Timestamp,
+}
+
+/// Begins a session of a member, with its audit entry, in the transaction of what proved who they are.
+pub async fn begin(
+    tx: &mut Tx,
+    services: &Services,
+    member: (OrgId, &Principal, PersonId),
+    method: Method,
+    origin: &Origin,
+) -> Result<Begun, OperationError> {
+    let (org_id, principal, person_id) = member;
+    let (token, now) = (Token::fresh()?, services.now());
+    let expires_at = now.plus(services.limits.session);
+    let session = NewSession {
+        token_hash: token.hash(),
+        org_id,
+        account_id: principal.id,
+        person_id,
+        method,
+        expires_at,
+        from: origin.address,
+        user_agent: origin.user_agent.clone(),
+    };
+    let id = sessions::begin(tx, &session, now).await?;
+    let initiator = AuditInitiator::of(InitiatorKind::Member);
+    let entry = AuditEntry {
+        session_id: Some(id),
+        targets: vec![Target::new("session", id)],
+        reason: Some(method.as_str().to_owned()),
+        ip: Some(origin.address),
+        user_agent: origin.user_agent.clone(),
+        request_id: Some(origin.request_id),
+        ..AuditEntry::new(org_id, now, "session.begin", AuditOutcome::Ok, principal.clone(), initiator)
+    };
+    audit_entries::append(tx, &[entry]).await?;
+    Ok(Begun { id, token, now, expires_at })
+}
