@@ -4,6 +4,7 @@
 
 pub mod load;
 mod machine;
+mod parts;
 mod report;
 mod server;
 mod wasmtime;
@@ -25,6 +26,9 @@ pub struct Options {
     /// Measure on PostgreSQL too
     #[arg(long)]
     postgres: bool,
+    /// Measure once more with so many finished runs in the database, with 10 000 workflows and 1 000 organizations
+    #[arg(long, value_name = "RUNS", default_value_t = 0)]
+    filled: u64,
     /// Measure what is built already
     #[arg(long)]
     no_build: bool,
@@ -37,9 +41,15 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
     let mut report = Report::default();
     step("machine", || machine::measure(&mut report))?;
     interrupt.check()?;
+    step("parts", || {
+        let own = options.postgres.then(|| postgres::start(true, interrupt)).transpose()?;
+        let url = own.as_ref().map(Postgres::url);
+        parts::measure(&mut report, url.as_deref())
+    })?;
+    interrupt.check()?;
     step("SQLite", || {
         let settings = Settings { program: Some(programs.server.clone()), ..Settings::default() };
-        server::measure(&programs, settings, "sqlite", options.seconds, &mut report, interrupt)
+        server::measure(&programs, settings, "sqlite", options, &mut report, interrupt)
     })?;
     if options.postgres {
         step("PostgreSQL", || {
@@ -49,7 +59,7 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
                 database: Some(own.create_database("bench")?),
                 ..Settings::default()
             };
-            server::measure(&programs, settings, "postgres", options.seconds, &mut report, interrupt)
+            server::measure(&programs, settings, "postgres", options, &mut report, interrupt)
         })?;
     }
     step("wasmtime serve", || wasmtime::measure(&programs, options.seconds, &mut report))?;
@@ -70,7 +80,12 @@ pub struct Programs {
 
 fn build(options: &Options, interrupt: &Interrupt) -> anyhow::Result<Programs> {
     if !options.no_build {
-        interrupt.run(cargo().args(["build", "--release", "--bin", "factotum", "--bin", "xtask"]))?;
+        let mut command = cargo();
+        command.args(["build", "--release", "--bin", "factotum", "--bin", "xtask"]);
+        for name in parts::TARGETS.map(|(name, _)| name).into_iter().chain(["fill"]) {
+            command.args(["--bench", name]);
+        }
+        interrupt.run(&mut command)?;
     }
     let folder = target().join("release");
     Ok(Programs { server: folder.join("factotum"), generator: folder.join("xtask") })

@@ -73,7 +73,7 @@ async fn execute(inner: &Inner, run: &Arc<Claimed>, slot: Slot, interrupt: &Inte
         }),
         interrupt: interrupt.clone(),
     };
-    let Report { result, logs, usage } = Box::pin(inner.host.invoke(&prepared, slot, invocation)).await;
+    let Report { result, logs, usage, .. } = Box::pin(inner.host.invoke(&prepared, slot, invocation)).await;
     let end = match result {
         Ok(output) => End::Succeeded(output.into_value().to_string()),
         // Stopped from outside: if the lease is still held, the run goes back; if not, nothing is written.

@@ -1,7 +1,8 @@
 //! What one attempt costs, without storage and HTTP: a fresh instance, its run and its report. What must hold: it measures
 //! what the dispatcher does, so the component is prepared and the slot reserved before the clock starts.
 //!
-//! `cargo xtask guests && cargo bench -p factotum-host --bench invoke [-- guest…]`
+//! `cargo xtask guests && cargo bench -p factotum-host --bench invoke [-- guest…]`; with `--json`, a line of JSON for each figure, as
+//! `cargo xtask bench` reads it.
 
 #![expect(
     clippy::unwrap_used,
@@ -32,28 +33,50 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::new(HostConfig::new(folder.path().join("cache"))).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let json = std::env::args().any(|a| a == "--json");
     for guest in guests {
-        let mut took = runtime.block_on(measure(&host, &guest));
-        took.sort_unstable();
-        let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
-        let rate = took.len() as f64 / took.iter().sum::<Duration>().as_secs_f64();
-        println!(
-            "{guest}: p50 {:?}, p90 {:?}, p99 {:?}; {rate:.0}/s one after the other",
-            at(0.5),
-            at(0.9),
-            at(0.99)
-        );
+        let (whole, instantiation) = runtime.block_on(measure(&host, &guest));
+        show(json, &format!("{guest}: instantiation"), instantiation);
+        show(json, &format!("{guest}: attempt as a whole"), whole);
     }
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    println!("{}", status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("no VmRSS"));
+    authorized(json);
 }
 
-async fn measure(host: &Host, guest: &str) -> Vec<Duration> {
+fn show(json: bool, name: &str, mut took: Vec<Duration>) {
+    took.sort_unstable();
+    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_nanos() as f64 / 1e3;
+    let rate = took.len() as f64 / took.iter().sum::<Duration>().as_secs_f64();
+    if json {
+        let figures = serde_json::json!({"p50_us": at(0.5), "p99_us": at(0.99), "per_second": rate});
+        println!("{}", serde_json::json!({"name": name, "figures": figures}));
+    } else {
+        println!("{name}: p50 {} µs, p99 {} µs; {rate:.0}/s one after the other", at(0.5), at(0.99));
+    }
+}
+
+/// What each host call and request pays for the one decision: an authority of twenty grants, the one that matters the last.
+fn authorized(json: bool) {
+    let names: Vec<String> = (0..19).map(|n| format!("http:request:host-{n:02}.example.com")).collect();
+    let texts: Vec<&str> = names.iter().map(String::as_str).chain(["kv:write:orders"]).collect();
+    let authority = Authority::of(Grants::parse(&texts).unwrap());
+    const CHECKS: u32 = 1_000;
+    let took = (0..1_000).map(|_| {
+        let began = Instant::now();
+        for _ in 0..CHECKS {
+            let asked = std::hint::black_box((&authority, Some("orders")));
+            factotum_model::authorize(asked.0, Action::KV_WRITE, asked.1).unwrap();
+        }
+        began.elapsed() / CHECKS
+    });
+    show(json, "permission check, twenty grants", took.collect());
+}
+
+async fn measure(host: &Host, guest: &str) -> (Vec<Duration>, Vec<Duration>) {
     let path = format!("{}/../../target/guests/{guest}.wasm", env!("CARGO_MANIFEST_DIR"));
     let bytes = std::fs::read(&path).expect("run `cargo xtask guests` first");
     let digest = host.inspect(bytes.clone()).await.unwrap().digest;
     let prepared = host.prepare(digest, async { Ok::<_, std::io::Error>(bytes) }).await.unwrap();
-    let mut took = Vec::with_capacity(ATTEMPTS);
+    let (mut took, mut instantiations) = (Vec::with_capacity(ATTEMPTS), Vec::with_capacity(ATTEMPTS));
     let invocation = invocation();
     for attempt in 0..WARM_UP + ATTEMPTS {
         let slot = host.reserve().await;
@@ -64,9 +87,10 @@ async fn measure(host: &Host, guest: &str) -> Vec<Duration> {
         assert!(report.result.is_ok(), "{:?}", report.result);
         if attempt >= WARM_UP {
             took.push(elapsed);
+            instantiations.push(report.instantiation);
         }
     }
-    took
+    (took, instantiations)
 }
 
 fn invocation() -> Invocation {

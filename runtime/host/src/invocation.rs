@@ -2,6 +2,7 @@
 //! report is made for every one, however the guest ended.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use factotum_model::run::RunContext;
 use factotum_model::workflow::Limits;
@@ -39,6 +40,8 @@ pub struct Report {
     pub logs: Vec<LogLine>,
     /// What it used.
     pub usage: Usage,
+    /// How long its instance took to be made; zero if it came to none.
+    pub instantiation: Duration,
 }
 
 /// A guest's answer.

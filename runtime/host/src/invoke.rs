@@ -2,7 +2,7 @@
 //! that waits is woken by the timer, one that computes is looked at every epoch, on its own thread.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use factotum_model::run::RunContext;
@@ -69,7 +69,7 @@ pub(crate) async fn invoke(
             gate,
         };
         let mut store = store(engine, guest);
-        let called = bounded(&meter, call(&prepared.entry, &mut store, &invocation.event)).await;
+        let called = bounded(&meter, call(&meter, &prepared.entry, &mut store, &invocation.event)).await;
         // Requests still under way end here.
         drop(store);
         called
@@ -82,7 +82,7 @@ pub(crate) async fn invoke(
     }
     let written = std::mem::take(&mut *written.lock().unwrap_or_else(PoisonError::into_inner));
     let result = finish(&meter, result, written);
-    Report { result, logs: meter.take_log(), usage: meter.usage() }
+    Report { result, logs: meter.take_log(), usage: meter.usage(), instantiation: meter.instantiation() }
 }
 
 /// Whether the run is over before it begins.
@@ -117,10 +117,17 @@ enum Called {
     Workflow(Result<types::Outcome, types::Failure>),
 }
 
-async fn call(entry: &Entry, store: &mut Store<Guest>, event: &Event) -> wasmtime::Result<Called> {
+async fn call(
+    meter: &Meter,
+    entry: &Entry,
+    store: &mut Store<Guest>,
+    event: &Event,
+) -> wasmtime::Result<Called> {
+    let began = Instant::now();
     match entry {
         Entry::Command(pre) => {
             let command = pre.instantiate_async(&mut *store).await?;
+            meter.instantiated(began.elapsed());
             match command.wasi_cli_run().call_run(store).await {
                 Ok(Ok(())) => Ok(Called::Command),
                 Ok(Err(())) => Ok(Called::Exited(1)),
@@ -133,6 +140,7 @@ async fn call(entry: &Entry, store: &mut Store<Guest>, event: &Event) -> wasmtim
         }
         Entry::Workflow(pre) => {
             let workflow = pre.instantiate_async(&mut *store).await?;
+            meter.instantiated(began.elapsed());
             match workflow.call_handle(store, &event_of(event)).await {
                 Ok(answer) => Ok(Called::Workflow(answer)),
                 Err(error) => match error.downcast_ref::<wasmtime_wasi::I32Exit>() {

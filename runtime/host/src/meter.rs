@@ -46,6 +46,7 @@ pub(crate) struct Meter {
     host_calls: AtomicU64,
     http_requests: AtomicU64,
     http_bytes: AtomicU64,
+    instantiation_ns: AtomicU64,
     log: Mutex<Log>,
     share: Arc<Share>,
     /// How often the guest was looked at while it computed.
@@ -79,11 +80,22 @@ impl Meter {
             host_calls: AtomicU64::new(0),
             http_requests: AtomicU64::new(0),
             http_bytes: AtomicU64::new(0),
+            instantiation_ns: AtomicU64::new(0),
             log: Mutex::default(),
             share,
             epochs: AtomicU32::new(0),
             turn: Mutex::default(),
         }
+    }
+
+    /// Notes how long the instance took to be made.
+    pub(crate) fn instantiated(&self, took: Duration) {
+        self.instantiation_ns.store(took.as_nanos() as u64, Relaxed);
+    }
+
+    /// How long the instance took to be made.
+    pub(crate) fn instantiation(&self) -> Duration {
+        Duration::from_nanos(self.instantiation_ns.load(Relaxed))
     }
 
     /// When the attempt's wall time is up.

@@ -7,8 +7,8 @@ use factotum_tests::{Api, Server, Settings, wait};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use super::Programs;
 use super::report::Report;
+use super::{Options, Programs};
 use crate::command::{Interrupt, say, target};
 
 /// How long the backlog of the accept figures may take to drain.
@@ -19,17 +19,18 @@ pub fn measure(
     programs: &Programs,
     settings: Settings,
     group: &str,
-    seconds: u64,
+    options: &Options,
     report: &mut Report,
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
     // On the disk of the target folder: the system's temporary folder may be in memory, where syncing is free.
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(target())?;
-    let server = Server::launch(Settings { data: Some(folder.path().join("data")), ..settings })?;
+    let mut server = Server::launch(Settings { data: Some(folder.path().join("data")), ..settings })?;
     report.add(group, "resident when idle", json!({"MiB": resident_mebibytes(&server)?}));
     for guest in ["hello", "echo"] {
         server.api().deploy(guest, &[]);
     }
+    let seconds = options.seconds;
     let figures = [
         ("hello", "outcome", 64, "webhook → run → outcome, command, 64 conn"),
         ("echo", "outcome", 64, "webhook → run → outcome, workflow, 64 conn"),
@@ -46,6 +47,27 @@ pub fn measure(
         drain(server.api(), interrupt)?;
     }
     report.add(group, "resident after the load", json!({"MiB": resident_mebibytes(&server)?}));
+    if options.filled > 0 {
+        server.stop()?;
+        fill(&server, options.filled)?;
+        server.resume()?;
+        let name = format!("the first, after {} finished runs", options.filled);
+        let path = server.api().webhook("hello", &json!({"reply": "outcome"}));
+        let figures = load(programs, server.port(), &path, 64, seconds)?;
+        say(&format!("{group}: {name}: {figures}"));
+        report.add(group, &name, figures);
+    }
+    Ok(())
+}
+
+/// As years of use would leave the database.
+fn fill(server: &Server, runs: u64) -> anyhow::Result<()> {
+    let mut command = Command::new(super::parts::newest("fill")?);
+    let own = || format!("sqlite:{}", server.data().join("factotum.db").display());
+    let url = server.database().map_or_else(own, str::to_owned);
+    command.args([&url, &runs.to_string(), "10000", "1000"]);
+    let status = command.status().context("cannot run the bench `fill`")?;
+    ensure!(status.success(), "the database could not be filled: {status}");
     Ok(())
 }
 

@@ -5,83 +5,24 @@
 
 #![expect(clippy::print_stdout, reason = "a measurement prints its figures")]
 
+mod world;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use factotum_model::workflow::{Limits, RetryPolicy};
-use factotum_model::{
-    Clock as _, Digest, EventInput, Grants, Initiator, InitiatorKind, PluginId, RunId, SystemClock,
-};
-use factotum_storage::accept::{EventSource, NewRun, Origin};
+use factotum_model::RunId;
+use factotum_storage::Storage;
+use factotum_storage::accept::NewRun;
 use factotum_storage::claim::Claimed;
 use factotum_storage::finish::{End, Finished};
-use factotum_storage::organizations::{self, Organization};
-use factotum_storage::plugins::{self, Plugin};
-use factotum_storage::workflows::{self, NewVersion};
-use factotum_storage::{DEFAULT_POSTGRES_CONNECTIONS, MasterKey, Options, Storage};
 use tokio::task::JoinSet;
+use world::{Outcome, open, urls};
 
 /// How long accepts are measured; claims and finishes last as long as there are runs.
 const MEASURED: Duration = Duration::from_secs(4);
 /// How many callers at a time.
 const CALLERS: [usize; 3] = [1, 64, 256];
-
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
-
-async fn open(url: String) -> Outcome<(Storage, NewRun)> {
-    let storage = Storage::open(Options {
-        url,
-        connections: DEFAULT_POSTGRES_CONNECTIONS,
-        master_key: MasterKey::generate()?,
-        previous_master_key: None,
-        clock: Arc::new(SystemClock),
-        migrate: true,
-    })
-    .await?;
-    let now = SystemClock.now();
-    let mut tx = storage.write().await?;
-    let org: Organization = organizations::create(&mut tx, "Bench", now).await?;
-    let bytes = b"not run here";
-    let plugin = Plugin {
-        id: PluginId::random(),
-        name: "echo".into(),
-        version: "1.0.0".into(),
-        digest: Digest::of(bytes),
-        world: "factotum:workflow".into(),
-        imports: vec![],
-        size: bytes.len() as u64,
-        created_by: org.base_account,
-        created_at: now,
-    };
-    plugins::create(&mut tx, org.id, &plugin, bytes).await?;
-    let version = NewVersion {
-        plugin_id: plugin.id,
-        grants: Grants::parse(&["kv:read", "kv:write"])?,
-        config: serde_json::json!({}),
-        limits: Limits::default(),
-        retry: RetryPolicy::default(),
-        concurrency: None,
-        created_by: org.base_account,
-    };
-    let (workflow, _) = workflows::put(&mut tx, org.id, "echo", &version, now).await?;
-    tx.commit().await?;
-    let new = NewRun {
-        run_id: RunId::random(),
-        org_id: org.id,
-        workflow_id: workflow.id,
-        account_id: org.base_account,
-        initiator: Initiator { kind: InitiatorKind::System, id: None },
-        trigger_id: None,
-        credential: None,
-        dedup: None,
-        event: EventSource::New { input: EventInput::Call, payload: vec![b'7'; 200] },
-        replay_of: None,
-        due_at: None,
-        origin: Origin::default(),
-    };
-    Ok((storage, new))
-}
 
 async fn accepts(storage: &Storage, new: &NewRun, callers: usize) -> (usize, f64) {
     let (over, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
@@ -144,21 +85,10 @@ async fn finishes(storage: &Storage, runs: Vec<Claimed>, callers: usize) -> f64 
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
-    let folder = tempfile::tempdir()?;
-    let mut urls = vec![("SQLite", format!("sqlite:{}", folder.path().join("bench.db").display()))];
-    match std::env::var("FACTOTUM_TEST_POSTGRES") {
-        Ok(server) => {
-            let (base, _) = server.rsplit_once('/').ok_or("the server's URL names no database")?;
-            let name = format!("journal_{}", uuid::Uuid::now_v7().simple());
-            let admin = sqlx::PgPool::connect(&server).await?;
-            sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&admin).await?;
-            urls.push(("PostgreSQL", format!("{base}/{name}")));
-        }
-        Err(_) => println!("FACTOTUM_TEST_POSTGRES names no server: SQLite alone is measured"),
-    }
+    let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(world::disk())?;
     println!("| database | callers | accept | claim | finish |");
     println!("|---|---|---|---|---|");
-    for (name, url) in urls {
+    for (name, url) in urls(folder.path()).await? {
         let (storage, new) = open(url).await?;
         accepts(&storage, &new, 64).await;
         claims(&storage, 256).await?;
