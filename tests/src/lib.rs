@@ -7,6 +7,7 @@ pub mod backend;
 pub mod cli;
 pub mod guest;
 pub mod load;
+pub mod moment;
 pub mod postgres;
 pub mod receiver;
 pub mod server;
@@ -14,6 +15,7 @@ pub mod wait;
 
 pub use api::{Answer, Api};
 pub use backend::Backend;
+pub use moment::in_seconds;
 pub use postgres::Postgres;
 pub use server::{Server, Settings};
 pub use wait::{wait_until, wait_within};

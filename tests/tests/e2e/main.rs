@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics with the reason")]
 
 mod api_keys;
+mod attacks;
 mod audit;
 mod bad_input;
 mod cli;
 mod crash;
 mod ledger;
 mod limits;
+mod promises;
 mod runs;
 mod schedule;
 mod storage_outage;

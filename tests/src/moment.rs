@@ -1,0 +1,8 @@
+//! Moments as the API takes them.
+
+/// The machine's time in so many seconds, RFC 3339: the servers under test run on this machine.
+#[expect(clippy::disallowed_methods, reason = "the server under test has the machine's clock")]
+pub fn in_seconds(seconds: i64) -> String {
+    let span = jiff::SignedDuration::from_secs(seconds);
+    jiff::Timestamp::now().saturating_add(span).unwrap_or(jiff::Timestamp::MAX).to_string()
+}
