@@ -5,5 +5,6 @@
 mod capability;
 mod http;
 mod limits;
+mod matrix;
 mod support;
 mod upload;

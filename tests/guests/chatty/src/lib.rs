@@ -1,4 +1,4 @@
-//! Hostile guest `chatty`: calls the host without end. Takes `{"what"?: "run" | "log" | "config" | "kv"}`, `run` if it is left
+//! Hostile guest `chatty`: calls the host without end. Takes `{"what"?: "run" | "log" | "config" | "config_all" | "kv"}`, `run` if it is left
 //! out: the cheapest calls, which only `host_call_limit` bounds; `log` runs into `log_limit` unless that is larger.
 
 use factotum_sdk::{Event, Failure, Outcome, config, kv, log, run, workflow};
@@ -20,6 +20,7 @@ enum What {
     Run,
     Log,
     Config,
+    ConfigAll,
     Kv,
 }
 
@@ -33,6 +34,9 @@ fn handle(event: Event) -> Result<Outcome, Failure> {
             What::Log => log::info("once more", &[]),
             What::Config => {
                 config::get::<Value>("nothing")?;
+            }
+            What::ConfigAll => {
+                config::all::<Value>()?;
             }
             // Denied or not, it goes on.
             What::Kv => drop(kv::Store::own().get("nothing")),
