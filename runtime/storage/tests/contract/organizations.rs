@@ -55,6 +55,27 @@ on_both! {
         assert_eq!(bases_of(world, &org).await.len(), 0);
     }
 
+    async fn i1_a_hundred_at_once_make_no_second_base_account(world: &World) {
+        let mut tries = tokio::task::JoinSet::new();
+        for _ in 0..4 {
+            let mut raw = world.raw().await;
+            let org = raw.id(world.org.id.0);
+            tries.spawn(async move {
+                let mut refused = 0;
+                for _ in 0..25 {
+                    let fresh = raw.id(uuid::Uuid::now_v7());
+                    let sql = format!(
+                        "INSERT INTO accounts (id, org_id, kind, name, created_at) VALUES ({fresh}, {org}, 'base', 'Service Account', 1)"
+                    );
+                    refused += u32::from(raw.run(&sql).await.is_err());
+                }
+                refused
+            });
+        }
+        assert_eq!(tries.join_all().await.iter().sum::<u32>(), 100);
+        assert_eq!(bases_of(world, &world.org).await.len(), 1);
+    }
+
     async fn members_hold_the_grants_of_their_roles(world: &World) {
         let (org, now) = (world.org.id, world.now());
         let (editor, viewer) = world.write(async |tx| {
