@@ -11,6 +11,7 @@ mod crash;
 mod ledger;
 mod limits;
 mod promises;
+mod restricted_role;
 mod runs;
 mod schedule;
 mod storage_outage;
