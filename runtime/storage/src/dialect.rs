@@ -32,6 +32,8 @@ const SQLITE_READERS: u32 = 4;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long PostgreSQL may take to give a connection: a sender waits no longer for its 503.
 const POSTGRES_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a connection may have been idle and still be taken unasked.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// Prepared statements kept per connection: bulk statements come in many lengths.
 const STATEMENT_CACHE: usize = 1024;
 
@@ -58,6 +60,17 @@ impl Pools {
             let pool = PgPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(POSTGRES_TIMEOUT)
+                // A connection that was used a moment ago is not asked first whether it lives: that is a round trip for each
+                // accept. One that broke since gives an error that is answered like any other loss of the database.
+                .test_before_acquire(false)
+                .before_acquire(|connection, about| {
+                    Box::pin(async move {
+                        if about.idle_for > TRUSTED_IDLE {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                })
                 .connect_with(options)
                 .await?;
             Ok(Self::Postgres { pool, breaker: Arc::default() })
