@@ -16,7 +16,7 @@ use factotum_server::api::metrics::Metrics;
 use factotum_server::api::{router, routes};
 use factotum_server::config::{Config, Environment};
 use factotum_server::operations::organization::{Bootstrap, bootstrap};
-use factotum_server::operations::{Denials, KeyUses, Refusals, Services};
+use factotum_server::operations::{Denials, Hashing, KeyUses, Refusals, Services};
 use factotum_server::serve::open;
 use factotum_webhook::Webhooks;
 use http::{Request, StatusCode};
@@ -64,6 +64,7 @@ async fn fixture() -> Fixture {
         denials: Denials::default(),
         key_uses: KeyUses::default(),
         refusals: Refusals::default(),
+        hashing: Hashing::default(),
         metrics: Arc::new(Metrics::register()),
         stopping: CancellationToken::new(),
     });

@@ -51,6 +51,8 @@ pub struct Metrics {
     pub unauthenticated: Counter,
     /// What was refused with 403.
     pub denied: Counter,
+    /// Passwords hashed, to be stored or to be compared.
+    pub password_hashes: Counter,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -68,11 +70,13 @@ impl Metrics {
             Family::new_with_constructor(|| Histogram::new(LATENCY_BOUNDS));
         let connections = Gauge::default();
         let (unauthenticated, denied) = (Counter::default(), Counter::default());
+        let password_hashes = Counter::default();
         registry.register("http_requests", "HTTP requests answered", requests.clone());
         registry.register("http_request_seconds", "Time to the head of the answer", latency.clone());
         registry.register("http_connections", "Open HTTP connections", connections.clone());
         registry.register("unauthenticated", "Requests without a valid key", unauthenticated.clone());
         registry.register("denied", "Requests refused with 403", denied.clone());
+        registry.register("password_hashes", "Passwords hashed", password_hashes.clone());
         let version: Family<Vec<(String, String)>, Gauge<f64, AtomicU64>> = Family::default();
         version.get_or_create(&vec![("version".into(), env!("CARGO_PKG_VERSION").into())]).set(1.0);
         registry.register("build", "The program's version", version);
@@ -94,6 +98,7 @@ impl Metrics {
             connections,
             unauthenticated,
             denied,
+            password_hashes,
         }
     }
 

@@ -13,6 +13,7 @@ pub mod key_uses;
 pub mod member;
 pub mod organization;
 pub mod page;
+pub mod password;
 pub mod plugin;
 pub mod rate_limit;
 pub mod refusals;
@@ -42,6 +43,7 @@ pub use denials::Denials;
 pub use error::OperationError;
 pub use key_uses::KeyUses;
 pub use page::{Listed, Page};
+pub use password::Hashing;
 pub use refusals::Refusals;
 pub use token::Token;
 pub use work::{Once, Work};
@@ -68,6 +70,8 @@ pub struct Services {
     pub key_uses: KeyUses,
     /// Refusals that belong to no organization.
     pub refusals: Refusals,
+    /// Bounds the hashing of passwords.
+    pub hashing: Hashing,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Fires schedules; told of those that changed.

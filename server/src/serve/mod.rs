@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::metrics::Metrics;
 use crate::config::{Config, Environment};
 use crate::http::Listener;
-use crate::operations::{Denials, KeyUses, Refusals, Services};
+use crate::operations::{Denials, Hashing, KeyUses, Refusals, Services};
 
 /// Why the server cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +77,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
         denials: Denials::default(),
         key_uses: KeyUses::default(),
         refusals: Refusals::default(),
+        hashing: Hashing::default(),
         metrics: Arc::new(Metrics::register()),
         stopping: stop.clone(),
     });

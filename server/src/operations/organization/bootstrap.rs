@@ -1,8 +1,6 @@
 //! The first organization and its Admin, from the command line: for scripts, tests and the first start. What must hold: all of it is one
 //! transaction, on the record as done by the base account, started by the system.
 
-use argon2::password_hash::{PasswordHasher as _, SaltString};
-use argon2::{Algorithm, Argon2, Params, Version};
 use factotum_model::account::BASE_ACCOUNT_NAME;
 use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
 use factotum_model::nickname::check_nickname;
@@ -11,13 +9,9 @@ use factotum_storage::api_keys::{self, NewApiKey};
 use factotum_storage::{Storage, audit_entries, organizations, people};
 use serde_json::json;
 
-use crate::operations::OperationError;
 use crate::operations::key::Made;
+use crate::operations::{OperationError, password};
 
-/// The shortest password, in characters.
-pub const MIN_PASSWORD_CHARS: usize = 15;
-/// The longest, in bytes: enough for any phrase, too little to keep a hash busy.
-pub const MAX_PASSWORD_BYTES: usize = 1_024;
 const MAX_NAME_CHARS: usize = 100;
 
 /// What is asked for.
@@ -71,7 +65,7 @@ pub async fn bootstrap(
     asked: &Bootstrap,
 ) -> Result<Bootstrapped, BootstrapError> {
     let skeleton = check(asked)?;
-    let hash = hash(&asked.password)?;
+    let hash = password::hash_now(&asked.password)?;
     let now = clock.now();
     let mut tx = storage.write().await?;
     let org = organizations::create(&mut tx, asked.org.trim(), now).await?;
@@ -129,31 +123,11 @@ fn check(asked: &Bootstrap) -> Result<Option<String>, BootstrapError> {
     if !fine || email.len() > 254 || email.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return wrong("--email", "not an e-mail address; write it as `admin@example.com`".to_owned());
     }
-    let password = asked.password.expose();
-    if password.chars().count() < MIN_PASSWORD_CHARS || password.len() > MAX_PASSWORD_BYTES {
-        return wrong(
-            "--password-stdin",
-            format!(
-                "the password needs {MIN_PASSWORD_CHARS} characters or more, and at most {MAX_PASSWORD_BYTES} bytes"
-            ),
-        );
+    if let Err(error) = password::check(&asked.password, false, &[email, name]) {
+        return wrong("--password-stdin", error.to_string());
     }
     let skeleton = asked.api_key.as_deref().map(check_nickname).transpose();
     skeleton.map_err(|e| BootstrapError::Invalid { what: "--api-key", reason: e.to_string() })
-}
-
-/// Argon2id with the parameters of the OWASP password storage cheat sheet: 19 MiB, 2 passes, 1 lane.
-fn hash(password: &Redacted) -> Result<String, BootstrapError> {
-    let failed = |e: &dyn std::fmt::Display| {
-        OperationError::Unavailable(format!("the password cannot be hashed: {e}"))
-    };
-    let params = Params::new(19 * 1024, 2, 1, None).map_err(|e| failed(&e))?;
-    let mut salt = [0; 16];
-    getrandom::fill(&mut salt).map_err(|e| failed(&e))?;
-    let salt = SaltString::encode_b64(&salt).map_err(|e| failed(&e))?;
-    let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let hash = hasher.hash_password(password.expose().as_bytes(), &salt).map_err(|e| failed(&e))?;
-    Ok(hash.to_string())
 }
 
 #[cfg(test)]
@@ -181,11 +155,5 @@ mod tests {
             let error = check(&bad).unwrap_err().to_string();
             assert!(error.starts_with(flag) && !error.contains("short"), "{error}");
         }
-    }
-
-    #[test]
-    fn the_password_is_hashed_by_argon2id() {
-        let hash = hash(&asked().password).unwrap();
-        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
     }
 }

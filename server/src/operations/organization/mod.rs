@@ -3,5 +3,5 @@
 mod bootstrap;
 mod suspend;
 
-pub use bootstrap::{Bootstrap, BootstrapError, Bootstrapped, MIN_PASSWORD_CHARS, bootstrap};
+pub use bootstrap::{Bootstrap, BootstrapError, Bootstrapped, bootstrap};
 pub use suspend::suspend;
