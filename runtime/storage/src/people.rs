@@ -1,9 +1,9 @@
 //! People and their memberships. What must hold: a person is known by e-mail once, and belongs to an organization through a
 //! member account with roles.
 
-use factotum_model::{AccountId, OrgId, PersonId, Timestamp};
+use factotum_model::{AccountId, AccountKind, OrgId, PersonId, Principal, Timestamp};
 
-use crate::connection::Tx;
+use crate::connection::{Row, Tx};
 use crate::error::StorageError;
 
 /// The person with this e-mail address, made if there is none.
@@ -28,23 +28,52 @@ pub async fn find_or_create(
     )
 }
 
-/// Sets a person's password, hashed already (PHC string).
-pub async fn set_password(
+/// A person's membership of an organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// The organization.
+    pub org_id: OrgId,
+    /// Its name.
+    pub org_name: String,
+    /// The person's account there.
+    pub principal: Principal,
+}
+
+/// The organizations that a person is a member of, in the order of joining. Without a person there are none, at the same cost.
+pub async fn memberships(tx: &mut Tx, person: Option<PersonId>) -> Result<Vec<Membership>, StorageError> {
+    let rows = tx
+        .query(
+            "SELECT a.org_id, o.name, a.id, a.name FROM accounts a JOIN organizations o ON o.id = a.org_id \
+             WHERE a.person_id = $1 AND a.deleted_at IS NULL ORDER BY a.created_at, a.id",
+        )
+        .bind(person.map_or(uuid::Uuid::nil(), |person| person.0))
+        .fetch_all()
+        .await?;
+    let read = |row: &Row| {
+        let principal = Principal { id: row.id(2)?, kind: AccountKind::Member, name: row.get(3)? };
+        Ok(Membership { org_id: row.id(0)?, org_name: row.get(1)?, principal })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Gives a member a role by name, unless they have it; whether they had not.
+pub async fn give_role(
     tx: &mut Tx,
-    person: PersonId,
-    hash: &str,
-    now: Timestamp,
-) -> Result<(), StorageError> {
-    tx.query(
-        "INSERT INTO credentials (person_id, password_hash, updated_at) VALUES ($1, $2, $3) \
-         ON CONFLICT (person_id) DO UPDATE SET password_hash = excluded.password_hash, updated_at = excluded.updated_at",
-    )
-    .bind(person.0)
-    .bind(hash.to_owned())
-    .bind(now.as_micros())
-    .execute()
-    .await
-    .map(drop)
+    org: OrgId,
+    account: AccountId,
+    role: &str,
+) -> Result<bool, StorageError> {
+    let given = tx
+        .query(
+            "INSERT INTO role_members (org_id, role_id, account_id) SELECT r.org_id, r.id, $2 FROM roles r WHERE r.org_id = $1 AND r.name = $3 \
+             AND NOT EXISTS (SELECT 1 FROM role_members m WHERE m.org_id = r.org_id AND m.role_id = r.id AND m.account_id = $2)",
+        )
+        .bind(org.0)
+        .bind(account.0)
+        .bind(role.to_owned())
+        .execute()
+        .await?;
+    Ok(given > 0)
 }
 
 /// Makes a person a member of an organization, with one role by name.

@@ -26,6 +26,14 @@ pub enum Method {
 }
 
 impl Method {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Password, Self::Oidc, Self::Invitation, Self::Setup];
+
+    /// The other way round.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == word)
+    }
+
     /// The word in the database and in answers.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -66,7 +74,7 @@ pub struct Session {
     /// The organization it is in.
     pub org_id: OrgId,
     /// How it began.
-    pub method: String,
+    pub method: Method,
     /// When.
     pub created_at: Timestamp,
     /// When it ends whatever happens.
@@ -176,6 +184,32 @@ pub async fn list(tx: &mut Tx, person: PersonId, now: Timestamp) -> Result<Vec<S
     rows.iter().map(read).collect()
 }
 
+/// Whether a session has neither ended nor expired. It stays so until the transaction ends.
+pub async fn is_open(tx: &mut Tx, id: SessionId, now: Timestamp) -> Result<bool, StorageError> {
+    let sql = "SELECT 1 FROM sessions WHERE id = $1 AND expires_at > $2 /*SHARE*/";
+    Ok(tx.query(sql).bind(id.0).bind(now.as_micros()).fetch_optional().await?.is_some())
+}
+
+/// A session of this person, unless it has ended or expired.
+pub async fn get(
+    tx: &mut Tx,
+    person: PersonId,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<Option<Session>, StorageError> {
+    let row = tx
+        .query(
+            "SELECT id, org_id, method, created_at, expires_at, last_seen_at, last_seen_from, user_agent FROM sessions \
+             WHERE person_id = $1 AND id = $3 AND expires_at > $2",
+        )
+        .bind(person.0)
+        .bind(now.as_micros())
+        .bind(id.0)
+        .fetch_optional()
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// Ends a session of this person; whether there was one.
 pub async fn end(tx: &mut Tx, person: PersonId, id: SessionId) -> Result<bool, StorageError> {
     let sql = "DELETE FROM sessions WHERE person_id = $1 AND id = $2";
@@ -192,10 +226,11 @@ pub async fn end_all(tx: &mut Tx, person: PersonId, kept: Option<SessionId>) -> 
 }
 
 fn read(row: &Row) -> Result<Session, StorageError> {
+    let method: String = row.get(2)?;
     Ok(Session {
         id: row.id(0)?,
         org_id: row.id(1)?,
-        method: row.get(2)?,
+        method: Method::from_word(&method).ok_or_else(|| StorageError::damaged("sessions.method", method))?,
         created_at: row.time(3)?,
         expires_at: row.time(4)?,
         last_seen_at: row.time(5)?,

@@ -99,6 +99,8 @@ CREATE TABLE one_time_links (
     CHECK ((purpose = 'setup') = (person_id IS NULL))
 );
 CREATE INDEX one_time_links_expiry ON one_time_links (expires_at);
+-- Nodes that start together make one link to the first organization, not one each.
+CREATE UNIQUE INDEX one_time_links_one_setup ON one_time_links (purpose) WHERE purpose = 'setup' AND used_at IS NULL;
 CREATE TRIGGER one_time_links_guard_update BEFORE UPDATE ON one_time_links FOR EACH ROW
     WHEN (OLD.used_at IS NOT NULL OR NEW.token_hash IS DISTINCT FROM OLD.token_hash OR NEW.purpose IS DISTINCT FROM OLD.purpose
         OR NEW.person_id IS DISTINCT FROM OLD.person_id OR NEW.expires_at IS DISTINCT FROM OLD.expires_at)

@@ -89,6 +89,8 @@ CREATE TABLE one_time_links (
     CHECK ((purpose = 'setup') = (person_id IS NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX one_time_links_expiry ON one_time_links (expires_at);
+-- Nodes that start together make one link to the first organization, not one each.
+CREATE UNIQUE INDEX one_time_links_one_setup ON one_time_links (purpose) WHERE purpose = 'setup' AND used_at IS NULL;
 CREATE TRIGGER one_time_links_guard_insert BEFORE INSERT ON one_time_links BEGIN
     SELECT RAISE(ABORT, 'guard: this link exists') WHERE EXISTS (SELECT 1 FROM one_time_links WHERE token_hash = NEW.token_hash);
     SELECT RAISE(ABORT, 'guard: no such person')

@@ -7,7 +7,7 @@ use std::time::Duration;
 use factotum_model::audit::AuditEntry;
 use factotum_model::{AccountId, OrgId, TriggerId, WorkflowId};
 use factotum_storage::api_keys::ApiKey;
-use factotum_storage::{api_keys, audit_entries, people};
+use factotum_storage::{api_keys, audit_entries, credentials, people};
 use uuid::Uuid;
 
 use crate::world::{Raw, World};
@@ -74,7 +74,7 @@ impl Scene {
                 audit_entries::append(tx, std::slice::from_ref(&entry)).await?;
                 let person = people::find_or_create(tx, "ed@example.com", "Ed", now).await?;
                 people::find_or_create(tx, "vi@example.com", "Vi", now).await?;
-                people::set_password(tx, person, "$argon2id$v=19$x", now).await?;
+                credentials::set_password(tx, person, "$argon2id$v=19$x", now).await?;
                 Ok((person, people::add_member(tx, org, person, "Ed", "Viewer", now).await?))
             })
             .await;

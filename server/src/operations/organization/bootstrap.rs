@@ -6,7 +6,7 @@ use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
 use factotum_model::nickname::check_nickname;
 use factotum_model::{AccountKind, Clock, Grants, InitiatorKind, OrgId, Principal, Redacted};
 use factotum_storage::api_keys::{self, NewApiKey};
-use factotum_storage::{Storage, audit_entries, organizations, people};
+use factotum_storage::{Storage, audit_entries, credentials, organizations, people};
 use serde_json::json;
 
 use crate::operations::key::Made;
@@ -70,7 +70,7 @@ pub async fn bootstrap(
     let mut tx = storage.write().await?;
     let org = organizations::create(&mut tx, asked.org.trim(), now).await?;
     let person = people::find_or_create(&mut tx, &asked.email, &asked.email, now).await?;
-    people::set_password(&mut tx, person, &hash, now).await?;
+    credentials::set_password(&mut tx, person, &hash, now).await?;
     let admin = people::add_member(&mut tx, org.id, person, &asked.email, "Admin", now).await?;
     let actor =
         Principal { id: org.base_account, kind: AccountKind::Base, name: BASE_ACCOUNT_NAME.to_owned() };
