@@ -5,6 +5,7 @@ pub mod api;
 pub mod cli;
 pub mod config;
 pub mod http;
+pub mod mail;
 pub mod operations;
 pub mod serve;
 pub mod view;

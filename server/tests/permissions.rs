@@ -15,6 +15,7 @@ use factotum_server::api::endpoint::{Endpoint, Needs};
 use factotum_server::api::metrics::Metrics;
 use factotum_server::api::{router, routes};
 use factotum_server::config::{Config, Environment};
+use factotum_server::mail::Mailer;
 use factotum_server::operations::organization::{Bootstrap, bootstrap};
 use factotum_server::operations::{Denials, Hashing, KeyUses, Refusals, Services};
 use factotum_server::serve::open;
@@ -64,6 +65,7 @@ async fn fixture() -> Fixture {
         denials: Denials::default(),
         key_uses: KeyUses::default(),
         refusals: Refusals::default(),
+        mailer: Mailer::through(&config.mail.relay, config.mail.from.clone()),
         hashing: Hashing::default(),
         metrics: Arc::new(Metrics::register()),
         stopping: CancellationToken::new(),

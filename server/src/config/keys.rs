@@ -12,7 +12,7 @@ pub struct Key {
     pub default: Default,
     /// What kind of value the file takes.
     pub form: Form,
-    /// What the value is masked for in `--print-config`: the password of a database URL.
+    /// What the value is masked for in `--print-config`: the password of a URL.
     pub secret: bool,
 }
 
@@ -52,6 +52,10 @@ const fn flagged(name: &'static str, flag: &'static str, default: Default) -> Ke
     Key { name, flag: Some(flag), default, form: Form::Text, secret: false }
 }
 
+const fn text(name: &'static str, default: Default) -> Key {
+    Key { name, flag: None, default, form: Form::Text, secret: false }
+}
+
 const fn number(name: &'static str, default: &'static str) -> Key {
     Key { name, flag: None, default: Default::Value(default), form: Form::Number, secret: false }
 }
@@ -78,6 +82,8 @@ pub const KEYS: &[Key] = &[
     flagged("tls_key", "--tls-key", Default::Derived("none: plain HTTP")),
     flagged("public_url", "--public-url", Default::Derived("from the listen address")),
     flagged("log_format", "--log-format", Default::Derived("text on a terminal, else json")),
+    Key { secret: true, ..text("mail.relay", Default::Value("off")) },
+    text("mail.from", Default::Derived("factotum@ the mail domain")),
     list("egress.allow"),
     list("proxy.trusted"),
     number("limits.wall_ms", "3600000"),

@@ -1,18 +1,25 @@
-//! Where mail will be taken. What must hold: the settings are checked from now on, though no SMTP server listens yet, so that
-//! a set-up written today still works when one does.
+//! Mail: where it will be taken, and where letters to people go. What must hold: the settings are checked from now on, though no SMTP server
+//! listens yet, so that a set-up written today still works when one does; no message repeats the relay's password.
 
 use std::net::SocketAddr;
 
+use lettre::message::Mailbox;
+
 use super::source::Layers;
 use super::{ConfigError, Origin};
+use crate::mail::{Relay, check_address};
 
-/// Mail settings; nothing is served on them yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Mail settings.
+#[derive(Debug, Clone)]
 pub struct MailConfig {
-    /// Where SMTP listens; none when `off`.
+    /// Where SMTP listens; none when `off`. Nothing is served there yet.
     pub listen: Option<SocketAddr>,
     /// The domain of trigger addresses.
     pub domain: String,
+    /// Where letters to people go.
+    pub relay: Relay,
+    /// Whom they are from.
+    pub from: Mailbox,
 }
 
 impl MailConfig {
@@ -33,6 +40,52 @@ impl MailConfig {
             let reason = format!("`{domain}` is not a domain name; write it as `mail.example.com`");
             return Err(ConfigError::Value { key: "mail_domain", origin, reason });
         }
-        Ok(Self { listen, domain: domain.to_ascii_lowercase() })
+        let domain = domain.to_ascii_lowercase();
+        let relay = layers.parse("mail.relay")?.unwrap_or(Relay::Off);
+        let (from, origin) =
+            layers.text("mail.from").unwrap_or_else(|| (format!("factotum@{domain}"), Origin::Default));
+        let from = sender(&from).ok_or_else(|| ConfigError::Value {
+            key: "mail.from",
+            origin,
+            reason: "not a sender; write it as `factotum@example.com` or `Factotum <factotum@example.com>`"
+                .into(),
+        })?;
+        Ok(Self { listen, domain, relay, from })
+    }
+}
+
+fn sender(text: &str) -> Option<Mailbox> {
+    if text.chars().any(char::is_control) {
+        return None;
+    }
+    let mailbox: Mailbox = text.parse().ok()?;
+    check_address(mailbox.email.as_ref()).ok()?;
+    Some(mailbox)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+
+    fn read(settings: &[(&str, &str)]) -> Result<MailConfig, ConfigError> {
+        let environment: Environment =
+            settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        MailConfig::from_layers(&Layers::resolve(&[], &environment, None)?)
+    }
+
+    #[test]
+    fn letters_go_nowhere_unless_said_and_are_from_the_mail_domain() {
+        let unset = read(&[]).unwrap();
+        assert!(matches!(unset.relay, Relay::Off));
+        assert_eq!(unset.from.to_string(), "factotum@localhost");
+        let named =
+            read(&[("FACTOTUM_MAIL_FROM", "Factotum <f@example.com>"), ("FACTOTUM_MAIL_RELAY", "stdout")]);
+        assert_eq!(named.unwrap().from.to_string(), "Factotum <f@example.com>");
+        for from in ["", "me", "f@example.com\r\nBcc: e@example.com", "a@example.com, b@example.com"] {
+            assert!(read(&[("FACTOTUM_MAIL_FROM", from)]).is_err(), "{from:?}");
+        }
+        let error = read(&[("FACTOTUM_MAIL_RELAY", "smtp://u:hunter2@mx/x")]).unwrap_err().to_string();
+        assert!(error.contains("FACTOTUM_MAIL_RELAY") && !error.contains("hunter2"), "{error}");
     }
 }

@@ -45,6 +45,7 @@ fn worked_out(config: &Config, name: &str) -> Option<String> {
         "database" => Some(config.data.database.clone()),
         "migrate_database" => Some(config.data.migrate_database.clone()),
         "public_url" => Some(config.http.public_url_at(config.http.listen)),
+        "mail.from" => Some(config.mail.from.to_string()),
         "log_format" => Some(config.logging.format.as_str().to_owned()),
         _ => None,
     }
@@ -65,7 +66,7 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-/// A database URL without its password (RFC 3986 §3.2.1), and without the query, where drivers take passwords too.
+/// A URL without its password (RFC 3986 §3.2.1), and without the query, where drivers take passwords too.
 fn masked(url: &str) -> String {
     let (base, query) = url.split_once('?').map_or((url, ""), |(base, _)| (base, "?[redacted]"));
     let Some((scheme, rest)) = base.split_once("://") else { return format!("{base}{query}") };
@@ -90,6 +91,7 @@ mod tests {
             ("FACTOTUM_LIMITS_WALL_MS".to_owned(), "5".to_owned()),
             ("FACTOTUM_EGRESS_ALLOW".to_owned(), "10.0.0.0/8,db".to_owned()),
             ("FACTOTUM_LOG_FORMAT".to_owned(), "text".to_owned()),
+            ("FACTOTUM_MAIL_RELAY".to_owned(), "smtp://me:hunter4@mx.example.com".to_owned()),
         ]);
         let config = Config::load(&flags, &environment, None).unwrap();
         let printed = config.printed();

@@ -10,6 +10,7 @@ pub mod error;
 pub mod event;
 pub mod key;
 pub mod key_uses;
+pub mod letter;
 pub mod member;
 pub mod organization;
 pub mod page;
@@ -37,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::metrics::Metrics;
 use crate::config::LimitsConfig;
+use crate::mail::Mailer;
 
 pub use caller::{Caller, Origin, Via};
 pub use denials::Denials;
@@ -70,6 +72,8 @@ pub struct Services {
     pub key_uses: KeyUses,
     /// Refusals that belong to no organization.
     pub refusals: Refusals,
+    /// Sends letters to people.
+    pub mailer: Mailer,
     /// Bounds the hashing of passwords.
     pub hashing: Hashing,
     /// What is counted.

@@ -21,6 +21,8 @@ use tokio_util::task::TaskTracker;
 use crate::api::metrics::Metrics;
 use crate::config::{Config, Environment};
 use crate::http::Listener;
+use crate::mail::Mailer;
+use crate::operations::{Denials, KeyUses, Refusals, Services};
 use crate::operations::{Denials, Hashing, KeyUses, Refusals, Services};
 
 /// Why the server cannot start or go on.
@@ -77,6 +79,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
         denials: Denials::default(),
         key_uses: KeyUses::default(),
         refusals: Refusals::default(),
+        mailer: Mailer::through(&config.mail.relay, config.mail.from.clone()),
         hashing: Hashing::default(),
         metrics: Arc::new(Metrics::register()),
         stopping: stop.clone(),

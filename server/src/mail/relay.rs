@@ -1,0 +1,198 @@
+//! Where letters go: the value of `mail.relay`. What must hold: a password goes over a network only inside TLS, and neither it nor the
+//! value that holds it is ever printed.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use factotum_model::Redacted;
+use http::Uri;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::{AsyncSmtpTransport, Tokio1Executor};
+use percent_encoding::percent_decode_str;
+
+/// Where letters go.
+#[derive(Debug, Clone)]
+pub enum Relay {
+    /// Nowhere.
+    Off,
+    /// To the terminal: for development.
+    Stdout,
+    /// Into a folder, one `.eml` each.
+    Folder(PathBuf),
+    /// To an SMTP server.
+    Smtp(Server),
+}
+
+/// An SMTP server that takes letters on (RFC 6409).
+#[derive(Clone)]
+pub struct Server {
+    host: String,
+    port: u16,
+    security: Security,
+    credentials: Option<(String, Redacted)>,
+}
+
+#[derive(Clone)]
+enum Security {
+    /// Loopback only.
+    Plain,
+    /// RFC 3207, never done without.
+    StartTls(TlsParameters),
+    /// RFC 8314 §3.3.
+    Tls(TlsParameters),
+}
+
+/// Why a text names no relay. It does not repeat the text, which may hold a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RelayError {
+    /// None of the forms.
+    #[error(
+        "write it as `smtp://[user:password@]host[:port]` (STARTTLS, needed unless the host is this machine), `smtps://…`, `file:/folder`, `stdout` or `off`"
+    )]
+    Form,
+    /// A user without a password, or the other way round; or escapes that are no text.
+    #[error(
+        "give user and password both, as in `smtp://user:password@host`, with characters such as `@`, `:` and `/` escaped as `%40`, `%3A`, `%2F`"
+    )]
+    Credentials,
+    /// A folder that is not absolute.
+    #[error("the folder must be an absolute path, as in `file:/var/mail/factotum`")]
+    Folder,
+    /// A host that no certificate can name.
+    #[error("the host is no name that a certificate could be for")]
+    Host,
+}
+
+impl FromStr for Relay {
+    type Err = RelayError;
+
+    fn from_str(text: &str) -> Result<Self, RelayError> {
+        match text {
+            "off" => Ok(Self::Off),
+            "stdout" => Ok(Self::Stdout),
+            _ => match text.strip_prefix("file:") {
+                Some(folder) => {
+                    let folder = PathBuf::from(folder.strip_prefix("//").unwrap_or(folder));
+                    if folder.is_absolute() { Ok(Self::Folder(folder)) } else { Err(RelayError::Folder) }
+                }
+                None => server(text).map(Self::Smtp),
+            },
+        }
+    }
+}
+
+fn server(text: &str) -> Result<Server, RelayError> {
+    let uri: Uri = text.parse().map_err(|_| RelayError::Form)?;
+    let wrapped = match uri.scheme_str() {
+        Some("smtp") => false,
+        Some("smtps") => true,
+        _ => return Err(RelayError::Form),
+    };
+    let authority = uri.authority().ok_or(RelayError::Form)?;
+    if uri.path_and_query().is_some_and(|p| p.as_str() != "/") || authority.host().is_empty() {
+        return Err(RelayError::Form);
+    }
+    let credentials = match authority.as_str().rsplit_once('@') {
+        None => None,
+        Some((userinfo, _)) => {
+            let (user, password) = userinfo.split_once(':').ok_or(RelayError::Credentials)?;
+            let decoded = |part: &str| percent_decode_str(part).decode_utf8().map(String::from);
+            let (Ok(user), Ok(password)) = (decoded(user), decoded(password)) else {
+                return Err(RelayError::Credentials);
+            };
+            if user.is_empty() || password.is_empty() {
+                return Err(RelayError::Credentials);
+            }
+            Some((user, Redacted::new(password)))
+        }
+    };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let loopback =
+        host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|a| a.is_loopback());
+    let tls = || TlsParameters::new(host.clone()).map_err(|_| RelayError::Host);
+    let (security, port) = match (wrapped, loopback) {
+        (true, _) => (Security::Tls(tls()?), 465),
+        (false, true) => (Security::Plain, 25),
+        (false, false) => (Security::StartTls(tls()?), 587),
+    };
+    Ok(Server { port: authority.port_u16().unwrap_or(port), host, security, credentials })
+}
+
+impl Server {
+    /// A client of it.
+    pub(super) fn transport(&self, timeout: Duration) -> AsyncSmtpTransport<Tokio1Executor> {
+        let tls = match &self.security {
+            Security::Plain => Tls::None,
+            Security::StartTls(parameters) => Tls::Required(parameters.clone()),
+            Security::Tls(parameters) => Tls::Wrapper(parameters.clone()),
+        };
+        let builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host)
+            .port(self.port)
+            .tls(tls)
+            .timeout(Some(timeout));
+        match &self.credentials {
+            Some((user, password)) => {
+                builder.credentials(Credentials::new(user.clone(), password.expose().clone())).build()
+            }
+            None => builder.build(),
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_over_a_network_has_tls() {
+        let read = |text: &str| match text.parse::<Relay>().unwrap() {
+            Relay::Smtp(server) => server,
+            other => panic!("{other:?}"),
+        };
+        for (text, port) in [("smtp://mx.example.com", 587), ("smtp://u:p@10.0.0.1:25", 25)] {
+            let server = read(text);
+            assert!(matches!(server.security, Security::StartTls(_)) && server.port == port, "{text}");
+        }
+        assert!(matches!(read("smtps://mx.example.com").security, Security::Tls(_)));
+        for text in ["smtp://localhost", "smtp://127.0.0.1:2525", "smtp://u:p@[::1]:2525"] {
+            assert!(matches!(read(text).security, Security::Plain), "{text}");
+        }
+        let escaped = read("smtps://ann%40example.com:hunter%3A2@mx.example.com:465");
+        let (user, password) = escaped.credentials.clone().unwrap();
+        assert_eq!((user.as_str(), password.expose().as_str()), ("ann@example.com", "hunter:2"));
+        assert!(!format!("{escaped:?}").contains("hunter"));
+    }
+
+    #[test]
+    fn what_is_no_relay_is_refused_without_repeating_it() {
+        for bad in [
+            "",
+            "on",
+            "mx.example.com",
+            "http://u:hunter2@mx",
+            "smtp://",
+            "smtp://hunter2@mx",
+            "smtp://:hunter2@mx",
+            "smtp://u:hunter2@mx/path",
+            "smtp://u:hunter2@mx?tls=none",
+            "file:folder",
+            "file:",
+            "smtps://u:%FF@mx",
+        ] {
+            let error = bad.parse::<Relay>().unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{bad}");
+        }
+        assert!(matches!("file:///var/out".parse(), Ok(Relay::Folder(p)) if p == PathBuf::from("/var/out")));
+        assert!(matches!("file:/var/out".parse(), Ok(Relay::Folder(p)) if p == PathBuf::from("/var/out")));
+    }
+}
