@@ -17,12 +17,13 @@ use factotum_server::api::{router, routes};
 use factotum_server::config::{Config, Environment};
 use factotum_server::mail::Mailer;
 use factotum_server::operations::organization::{Bootstrap, bootstrap};
-use factotum_server::operations::{Denials, Hashing, KeyUses, Refusals, Services};
+use factotum_server::operations::{Attempts, Denials, Hashing, KeyUses, Refusals, Services};
 use factotum_server::serve::open;
 use factotum_webhook::Webhooks;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 /// `(module (memory (export "memory") 1) (func (export "_start")))`
@@ -66,6 +67,8 @@ async fn fixture() -> Fixture {
         key_uses: KeyUses::default(),
         refusals: Refusals::default(),
         mailer: Mailer::through(&config.mail.relay, config.mail.from.clone()),
+        attempts: Attempts::default(),
+        background: TaskTracker::new(),
         hashing: Hashing::default(),
         metrics: Arc::new(Metrics::register()),
         stopping: CancellationToken::new(),
@@ -173,6 +176,12 @@ async fn every_route_asks_for_its_grant() {
         let (without, refusal) = fixture.ask(endpoint, Some(&useless)).await;
         let with = match endpoint.needs {
             Needs::Nothing | Needs::Account => None,
+            Needs::Session => {
+                assert_eq!(nobody, StatusCode::UNAUTHORIZED, "{} {}", endpoint.method, endpoint.path);
+                let of_a_key = (without, refusal["code"].as_str());
+                assert_eq!(of_a_key, (StatusCode::FORBIDDEN, Some("denied")), "{}: {refusal}", endpoint.id);
+                None
+            }
             Needs::Grant(action) | Needs::GrantOrPrincipal(action) => {
                 assert_eq!(nobody, StatusCode::UNAUTHORIZED, "{} {}", endpoint.method, endpoint.path);
                 assert_eq!(

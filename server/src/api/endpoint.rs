@@ -15,8 +15,10 @@ type MakeSchema = fn(&mut SchemaGenerator) -> Schema;
 pub enum Needs {
     /// Nothing: anybody may ask.
     Nothing,
-    /// Any valid key.
+    /// Any valid key or session.
     Account,
+    /// A person's own session: no key will do.
+    Session,
     /// A grant.
     Grant(Action),
     /// A grant, or, for a run, to be its principal.

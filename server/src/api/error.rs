@@ -7,6 +7,7 @@ use http::{HeaderValue, StatusCode, header};
 
 use super::problem::{Code, Problem};
 use crate::operations::OperationError;
+use crate::operations::error::seconds;
 
 /// What a handler gives back instead of an answer.
 #[derive(Debug)]
@@ -59,6 +60,12 @@ pub fn problem(error: OperationError) -> Problem {
         OperationError::Conflict(_) => Problem::new(Code::Conflict, detail),
         OperationError::Component(_) => Problem::new(Code::InvalidComponent, detail),
         OperationError::IdempotencyMismatch => Problem::new(Code::IdempotencyMismatch, detail),
+        OperationError::LogInFailed => Problem::new(Code::LogInFailed, detail),
+        OperationError::SecondFactorRequired => Problem::new(Code::SecondFactorRequired, detail),
+        OperationError::RateLimited(wait) => {
+            let retry_after_s = u32::try_from(seconds(wait)).ok();
+            Problem { retry_after_s, ..Problem::new(Code::RateLimited, detail) }
+        }
         OperationError::Unavailable(_) => Problem::unavailable(detail),
         OperationError::Replayed { .. } => Problem::new(Code::Internal, "an answer was lost"),
         OperationError::Storage(error) => storage(&error),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::endpoint::{BodyKind, Endpoint, Needs};
 use super::problem::ProblemBody;
+use super::session::COOKIE_NAME;
 
 /// The document for these endpoints.
 pub fn document(endpoints: &[Endpoint]) -> Value {
@@ -33,7 +34,10 @@ pub fn document(endpoints: &[Endpoint]) -> Value {
         },
         "paths": paths,
         "components": {
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "fct_…"}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "bearerFormat": "fct_…"},
+                "session": {"type": "apiKey", "in": "cookie", "name": COOKIE_NAME},
+            },
             "responses": {"problem": {
                 "description": "RFC 9457: what is wrong, where, and what to do",
                 "content": {"application/problem+json": {"schema": problem}},
@@ -55,7 +59,9 @@ fn operation(endpoint: &Endpoint, schemas: &mut SchemaGenerator) -> Value {
         parameters
             .push(json!({"name": name, "in": "query", "description": what, "schema": {"type": "string"}}));
     }
-    if endpoint.method == http::Method::POST && endpoint.path.starts_with("/api/") {
+    // A log-in is not repeated, and what it or a second factor is answered with is not kept.
+    let repeatable = !matches!(endpoint.needs, Needs::Nothing | Needs::Session);
+    if endpoint.method == http::Method::POST && endpoint.path.starts_with("/api/") && repeatable {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 255},
             "description": "the same key with the same body is done once and answered alike for 24 hours",
@@ -78,8 +84,12 @@ fn operation(endpoint: &Endpoint, schemas: &mut SchemaGenerator) -> Value {
     }
     operation["security"] = match endpoint.needs {
         Needs::Nothing => json!([]),
-        Needs::Account => json!([{"key": []}]),
-        Needs::Grant(action) | Needs::GrantOrPrincipal(action) => json!([{"key": [action.to_string()]}]),
+        Needs::Session => json!([{"session": []}]),
+        Needs::Account => json!([{"key": []}, {"session": []}]),
+        Needs::Grant(action) | Needs::GrantOrPrincipal(action) => {
+            let grant = [action.to_string()];
+            json!([{"key": grant}, {"session": grant}])
+        }
     };
     operation
 }
@@ -114,7 +124,8 @@ mod tests {
         for endpoint in routes::all().endpoints {
             let needs = match endpoint.needs {
                 Needs::Nothing => "nothing".to_owned(),
-                Needs::Account => "any valid key".to_owned(),
+                Needs::Account => "any valid key or session".to_owned(),
+                Needs::Session => "a session of one's own, no key".to_owned(),
                 Needs::Grant(action) => format!("`{action}`"),
                 Needs::GrantOrPrincipal(action) => format!("`{action}`, or to be the run's principal"),
             };

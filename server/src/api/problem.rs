@@ -14,6 +14,10 @@ pub enum Code {
     InvalidRequest,
     /// No valid key came with the request.
     Unauthenticated,
+    /// Nobody can be logged in by what was given.
+    LogInFailed,
+    /// The password is right; a code of the second factor is needed too.
+    SecondFactorRequired,
     /// The account may not do this.
     Denied,
     /// There is no such thing here.
@@ -50,10 +54,12 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidJson,
         Self::InvalidRequest,
         Self::Unauthenticated,
+        Self::LogInFailed,
+        Self::SecondFactorRequired,
         Self::Denied,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -81,6 +87,10 @@ impl Code {
             }
             Self::Unauthenticated => {
                 ("unauthenticated", StatusCode::UNAUTHORIZED, "A valid API key is needed")
+            }
+            Self::LogInFailed => ("log_in_failed", StatusCode::UNAUTHORIZED, "The log-in failed"),
+            Self::SecondFactorRequired => {
+                ("second_factor_required", StatusCode::UNAUTHORIZED, "A code of the second factor is needed")
             }
             Self::Denied => ("denied", StatusCode::FORBIDDEN, "This account may not do this"),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, "There is no such thing here"),
@@ -199,7 +209,7 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.code == Code::Unauthenticated {
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"factotum\""));
         }
         if let Some(seconds) = self.retry_after_s {

@@ -1,13 +1,18 @@
 //! Sessions as browsers carry them: one cookie. What must hold: the cookie is `__Host-`, `Secure`, `HttpOnly`, `SameSite=Lax`, so that no other
 //! host and no script can set or read it; and a request that changes something counts only from the server's own pages.
 
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
 use axum::response::{IntoResponseParts, ResponseParts};
 use factotum_model::Timestamp;
 use http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 
-use crate::operations::Token;
+use super::error::ApiError;
+use super::problem::{Code, Problem};
+use crate::operations::{Origin, Services, Token};
 
 /// The cookie's name (RFC 6265bis §4.1.3.2: a `__Host-` cookie is this host's alone).
 pub const COOKIE_NAME: &str = "__Host-factotum";
@@ -19,6 +24,34 @@ pub fn token(headers: &HeaderMap) -> Option<Token> {
         pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(name, _)| *name == COOKIE_NAME);
     let ((_, value), None) = (values.next()?, values.next()) else { return None };
     value.parse().ok()
+}
+
+/// Somebody who is not logged in yet. What they ask for counts only where no other site's page asks for it: a log-in that somebody is led into
+/// by another site is an attack as well.
+#[derive(Debug)]
+pub struct Visitor {
+    /// Where the request came from.
+    pub origin: Origin,
+    /// The session that the browser has, if it has one.
+    pub token: Option<Token>,
+}
+
+impl FromRequestParts<Arc<Services>> for Visitor {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, ApiError> {
+        let origin = parts.extensions.get::<Origin>().cloned();
+        // The edge puts it there before anything else.
+        let origin = origin.ok_or_else(|| Problem::new(Code::Internal, "the request passed no edge"))?;
+        // A program states neither.
+        let by_browser = parts.headers.contains_key("sec-fetch-site") || parts.headers.contains_key(ORIGIN);
+        if by_browser && !same_origin(parts, &services.public_url) {
+            services.refusals.count(origin.address, "a log-in from another site's page");
+            let words = "people log in from this server's own pages only";
+            return Err(Problem::new(Code::Denied, words).into());
+        }
+        Ok(Self { origin, token: token(&parts.headers) })
+    }
 }
 
 /// The answer's part that gives a browser its session, or takes it away.

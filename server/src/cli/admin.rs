@@ -10,7 +10,9 @@ use super::input;
 use super::output::Output;
 use super::serve::{DataArgs, environment};
 use crate::config::master_key;
-use crate::operations::organization::{Bootstrap, BootstrapError, bootstrap};
+use crate::operations::organization::{
+    Bootstrap, BootstrapError, Recovery, RecoveryError, bootstrap, recover,
+};
 use crate::serve::open;
 
 /// Which of them.
@@ -24,6 +26,8 @@ pub struct AdminArgs {
 enum AdminCommand {
     /// Make an organization and its first Admin; may be repeated for another organization
     Bootstrap(BootstrapArgs),
+    /// Get back in: make somebody an Admin with a new password, on the record
+    Recover(RecoverArgs),
     /// Bring the database up to this version of the program
     Migrate {
         #[command(flatten)]
@@ -54,26 +58,67 @@ struct BootstrapArgs {
     api_key: Option<String>,
 }
 
+#[derive(Debug, clap::Args)]
+struct RecoverArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// The person's e-mail address; who is no member yet becomes one
+    #[arg(long)]
+    email: String,
+    /// Why: it goes on the record before anything is done
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Read the new password from stdin: 15 characters or more
+    #[arg(long, required = true)]
+    password_stdin: bool,
+    /// The organization's name, where there are several
+    #[arg(long, value_name = "NAME")]
+    org: Option<String>,
+}
+
 /// Does it.
 pub fn run(args: AdminArgs, output: Output) -> Result<(), CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match args.command {
             AdminCommand::Bootstrap(args) => make(args, output).await,
+            AdminCommand::Recover(args) => get_back_in(args, output).await,
             AdminCommand::Migrate { data } => migrate(&data, output).await,
             AdminCommand::RotateMasterKey { data } => rotate(&data, output).await,
         }
     })
 }
 
+/// A password on stdin, without the end of its line.
+fn password() -> Result<Redacted, CommandError> {
+    let line = Redacted::new(input::stdin()?);
+    Ok(Redacted::new(line.expose().trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+async fn get_back_in(args: RecoverArgs, output: Output) -> Result<(), CommandError> {
+    let config = args.data.config(&[])?;
+    let asked = Recovery { email: args.email, password: password()?, reason: args.reason, org: args.org };
+    let storage =
+        open::for_a_command(&config, &environment(), Arc::new(SystemClock)).await.map_err(failed)?;
+    let done = recover(&storage, &SystemClock, &asked).await;
+    storage.close().await;
+    let (org, account) = done.map_err(|e| match e {
+        RecoveryError::Invalid { .. } => CommandError::usage(e.to_string()),
+        RecoveryError::Operation(_) => failed(e),
+    })?;
+    if output.json {
+        return output.document(&json!({"org": org.id, "account": account}));
+    }
+    let (email, name) = (asked.email.trim(), &org.name);
+    output.line(&format!("{email} is an Admin of {name} and logs in with the new password; a second factor, if there was one, is gone"))
+}
+
 async fn make(args: BootstrapArgs, output: Output) -> Result<(), CommandError> {
     let config = args.data.config(&[])?;
-    let password = input::stdin()?;
-    let password = password.trim_end_matches(['\r', '\n']).to_owned();
     let asked = Bootstrap {
         org: args.org,
         email: args.email.trim().to_owned(),
-        password: Redacted::new(password),
+        password: password()?,
         api_key: args.api_key,
     };
     let storage =

@@ -1,5 +1,7 @@
 //! Why an operation was not done. What must hold: a refusal that must be on the record is told from one that need not.
 
+use std::time::Duration;
+
 use factotum_storage::StorageError;
 
 /// Why an operation was not done.
@@ -13,8 +15,8 @@ pub enum OperationError {
         /// The same in words.
         reason: String,
     },
-    /// The caller's key ended while the request was on its way.
-    #[error("the API key was revoked or has expired")]
+    /// The caller's key or session ended while the request was on its way.
+    #[error("the API key was revoked or has expired, or the session has ended")]
     Unauthenticated,
     /// There is no such thing in the caller's organization.
     #[error("there is nothing with this id or name in this organization")]
@@ -36,6 +38,17 @@ pub enum OperationError {
     /// The upload is no component that runs here.
     #[error("{0}")]
     Component(String),
+    /// Nobody can be logged in by what was given. The same words whatever was wrong with it.
+    #[error("nobody can be logged in by this; check the address and the password")]
+    LogInFailed,
+    /// The password was right; a code of the second factor is missing, wrong, or was used before.
+    #[error(
+        "send `code` too: the six digits that your authenticator shows now, each of which counts once, or a recovery code"
+    )]
+    SecondFactorRequired,
+    /// Tried too often.
+    #[error("tried too often; come again in {} s", seconds(*.0))]
+    RateLimited(Duration),
     /// The same request was answered before, so.
     #[error("answered before")]
     Replayed {
@@ -65,7 +78,7 @@ impl OperationError {
     /// impossible values, which then count as well.
     pub(super) fn is_denial(&self, guarded: bool) -> bool {
         match self {
-            Self::Denied { .. } | Self::Immutable(_) => true,
+            Self::Denied { .. } | Self::Immutable(_) | Self::LogInFailed | Self::SecondFactorRequired => true,
             Self::Invalid { .. } | Self::Conflict(_) => guarded,
             _ => false,
         }
@@ -78,10 +91,17 @@ impl OperationError {
             Self::Immutable(_) => "service_account_immutable",
             Self::Invalid { .. } => "invalid_field",
             Self::Conflict(_) => "conflict",
+            Self::LogInFailed => "log_in_failed",
+            Self::SecondFactorRequired => "second_factor_required",
             _ => "error",
         };
         format!("{code}: {self}")
     }
+}
+
+/// Whole seconds, rounded up: whoever waits so long is not told to wait again.
+pub fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 impl From<factotum_model::Denied> for OperationError {

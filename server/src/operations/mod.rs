@@ -3,6 +3,7 @@
 //! revoked a moment ago can no longer change anything.
 
 pub mod account;
+pub mod attempts;
 pub mod audit;
 pub mod caller;
 pub mod denials;
@@ -22,6 +23,7 @@ pub mod run;
 pub mod secret;
 pub mod session;
 pub mod token;
+pub mod totp;
 pub mod trigger;
 pub mod work;
 pub mod workflow;
@@ -35,11 +37,13 @@ use factotum_schedule::Scheduler;
 use factotum_storage::Storage;
 use factotum_webhook::Webhooks;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::api::metrics::Metrics;
 use crate::config::LimitsConfig;
 use crate::mail::Mailer;
 
+pub use attempts::Attempts;
 pub use caller::{Caller, Origin, Via};
 pub use denials::Denials;
 pub use error::OperationError;
@@ -74,6 +78,10 @@ pub struct Services {
     pub refusals: Refusals,
     /// Sends letters to people.
     pub mailer: Mailer,
+    /// How often people may try to prove who they are.
+    pub attempts: Attempts,
+    /// What goes on after its answer; ended in order at the stop.
+    pub background: TaskTracker,
     /// Bounds the hashing of passwords.
     pub hashing: Hashing,
     /// What is counted.

@@ -2,6 +2,12 @@
 //! same whether or not there is anything to compare with; and hashing, which is slow on purpose, never takes more than its share of memory and
 //! threads.
 
+mod change;
+mod reset;
+
+pub use change::{Change, change};
+pub use reset::{AskReset, Reset, ask_reset, reset};
+
 use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
@@ -147,6 +153,14 @@ pub fn check(password: &Redacted, has_second_factor: bool, about: &[&str]) -> Re
         );
     }
     Ok(())
+}
+
+/// As [`check`], for a password that a person sets in the place of another: the field is `new`.
+fn check_new(password: &Redacted, has_second_factor: bool, about: &[&str]) -> Result<(), OperationError> {
+    check(password, has_second_factor, about).map_err(|error| match error {
+        OperationError::Invalid { reason, .. } => OperationError::invalid("new", reason),
+        other => other,
+    })
 }
 
 fn is_common(lower: &str) -> bool {

@@ -1,10 +1,10 @@
-//! One change: its transaction, its caller, its audit entry. What must hold: the caller's key is checked again in the transaction; the
+//! One change: its transaction, its caller, its audit entry. What must hold: the caller's key or session is checked again in the transaction; the
 //! entry commits with the change or the change does not happen; a refusal is on the record before it is answered.
 
 use factotum_model::audit::{AuditEntry, AuditOutcome, Target};
 use factotum_model::{Action, Authority, Digest, Grants, RunId, Timestamp, authorize};
 use factotum_storage::idempotency_keys::{self, Known};
-use factotum_storage::{Tx, accounts};
+use factotum_storage::{Tx, accounts, sessions};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ pub struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    /// Begins: checks that the caller's account may still act. `doing` is the audit action, `workflow.put`.
+    /// Begins: checks that the caller's session is still there and that their account may still act. `doing` is the audit action, `workflow.put`.
     pub async fn begin(
         services: &'a Services,
         caller: &'a Caller,
@@ -48,6 +48,11 @@ impl<'a> Work<'a> {
     ) -> Result<Self, OperationError> {
         let now = services.now();
         let mut tx = services.storage.write().await?;
+        if let Some((_, session)) = caller.person()
+            && !sessions::is_open(&mut tx, session, now).await?
+        {
+            return Err(OperationError::Unauthenticated);
+        }
         let grants = accounts::effective_grants(&mut tx, caller.org_id, caller.principal.id, now).await?;
         let authority = Authority::of(grants.ok_or(OperationError::Unauthenticated)?);
         let mut entry = caller.entry(now, doing, AuditOutcome::Ok);

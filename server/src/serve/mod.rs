@@ -22,8 +22,8 @@ use crate::api::metrics::Metrics;
 use crate::config::{Config, Environment};
 use crate::http::Listener;
 use crate::mail::Mailer;
-use crate::operations::{Denials, KeyUses, Refusals, Services};
-use crate::operations::{Denials, Hashing, KeyUses, Refusals, Services};
+use crate::operations::organization::{SETUP_LINK_LASTS, offer_setup};
+use crate::operations::{Attempts, Denials, Hashing, KeyUses, OperationError, Refusals, Services};
 
 /// Why the server cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,9 @@ pub enum ServeError {
     /// The socket or its certificate.
     #[error(transparent)]
     Listen(#[from] crate::http::ServeError),
+    /// The link to the first organization.
+    #[error("the server cannot start: {0}")]
+    Setup(#[from] OperationError),
     /// The database, at the start.
     #[error("the server cannot start: {0}")]
     Storage(#[from] factotum_storage::StorageError),
@@ -61,7 +64,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     })?;
     let listener = Listener::bind(&config.http).await?;
     let public_url = config.http.public_url_at(listener.address());
-    say_how_to_begin(&storage, &config).await?;
+    say_how_to_begin(&storage, clock.as_ref(), &public_url).await?;
 
     // Half of the time to drain is for requests, half for the runs that they left behind.
     let drain = config.limits.drain / 2;
@@ -80,12 +83,14 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
         key_uses: KeyUses::default(),
         refusals: Refusals::default(),
         mailer: Mailer::through(&config.mail.relay, config.mail.from.clone()),
+        attempts: Attempts::default(),
+        background: TaskTracker::new(),
         hashing: Hashing::default(),
         metrics: Arc::new(Metrics::register()),
         stopping: stop.clone(),
     });
     // Schedules end with the listener; counts and the rest go on until the last run has ended.
-    let (tasks, last) = (TaskTracker::new(), CancellationToken::new());
+    let (tasks, last) = (services.background.clone(), CancellationToken::new());
     let (own, until) = (Arc::clone(&services), stop.clone());
     tasks.spawn(async move { own.scheduler.run(until).await });
     let (own, until) = (Arc::clone(&services), last.clone());
@@ -106,13 +111,19 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     Ok(())
 }
 
-/// A first start has no organization, and nobody who could make one by the API.
-async fn say_how_to_begin(storage: &Storage, config: &Config) -> Result<(), ServeError> {
+/// A first start has no organization, and nobody who could log in: whoever sees this line may make the first.
+async fn say_how_to_begin(storage: &Storage, clock: &dyn Clock, public_url: &str) -> Result<(), ServeError> {
     let mut tx = storage.read().await?;
-    if organizations::list(&mut tx).await?.is_empty() {
+    let begun = !organizations::list(&mut tx).await?.is_empty();
+    drop(tx);
+    if begun {
+        return Ok(());
+    }
+    if let Some(token) = offer_setup(storage, clock.now()).await? {
+        let hours = SETUP_LINK_LASTS.as_secs() / 3600;
         tracing::warn!(
-            "there is no organization yet; make one with: factotum admin bootstrap --data {} --org NAME --email YOU@EXAMPLE.COM --password-stdin --api-key NICKNAME",
-            config.data.folder.display()
+            "there is no organization yet; make the first one here, once, within {hours} hours: {public_url}/setup#token={} (or with `factotum admin bootstrap`)",
+            token.expose()
         );
     }
     Ok(())

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::operations::Services;
+use crate::operations::attempts::FORGOTTEN_EVERY;
 use crate::operations::key_uses::WRITTEN_EVERY;
 
 /// How often it looks.
@@ -15,6 +16,7 @@ const ROUND: Duration = Duration::from_secs(1);
 /// Rounds until the stop, and one more.
 pub async fn run(services: Arc<Services>, stop: CancellationToken) {
     let mut uses_written = Instant::now();
+    let mut tries_forgotten = Instant::now();
     loop {
         let stopped = tokio::select! {
             () = stop.cancelled() => true,
@@ -23,6 +25,10 @@ pub async fn run(services: Arc<Services>, stop: CancellationToken) {
         services.refusals.flush();
         if let Err(error) = services.denials.flush(&services.storage, services.now(), stopped).await {
             tracing::warn!(%error, "counted denials could not be put on the record");
+        }
+        if tries_forgotten.elapsed() >= FORGOTTEN_EVERY {
+            tries_forgotten = Instant::now();
+            services.attempts.forget();
         }
         if stopped || uses_written.elapsed() >= WRITTEN_EVERY {
             uses_written = Instant::now();

@@ -8,6 +8,7 @@ pub mod member;
 pub mod plugin;
 pub mod run;
 pub mod secret;
+pub mod session;
 pub mod trigger;
 pub mod workflow;
 

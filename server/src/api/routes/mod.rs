@@ -7,10 +7,14 @@ pub mod event;
 pub mod hook;
 pub mod me;
 pub mod member;
+pub mod password;
 pub mod plugin;
 pub mod run;
 pub mod secret;
+pub mod session;
+pub mod setup;
 pub mod system;
+pub mod totp;
 pub mod trigger;
 pub mod workflow;
 
@@ -30,6 +34,10 @@ pub fn all() -> Routes<Arc<Services>> {
     let mut routes = Routes::default();
     for add in [
         me::routes,
+        session::routes,
+        password::routes,
+        totp::routes,
+        setup::routes,
         member::routes,
         account::routes,
         api_key::routes,

@@ -4,11 +4,15 @@
 use factotum_model::account::BASE_ACCOUNT_NAME;
 use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
 use factotum_model::nickname::check_nickname;
-use factotum_model::{AccountKind, Clock, Grants, InitiatorKind, OrgId, Principal, Redacted};
+use factotum_model::{
+    AccountKind, Clock, Grants, InitiatorKind, OrgId, PersonId, Principal, Redacted, Timestamp,
+};
 use factotum_storage::api_keys::{self, NewApiKey};
-use factotum_storage::{Storage, audit_entries, credentials, organizations, people};
+use factotum_storage::organizations::{self, Organization};
+use factotum_storage::{Storage, StorageError, Tx, audit_entries, credentials, people};
 use serde_json::json;
 
+use crate::mail::check_address;
 use crate::operations::key::Made;
 use crate::operations::{OperationError, password};
 
@@ -52,8 +56,8 @@ pub enum BootstrapError {
     Operation(#[from] OperationError),
 }
 
-impl From<factotum_storage::StorageError> for BootstrapError {
-    fn from(error: factotum_storage::StorageError) -> Self {
+impl From<StorageError> for BootstrapError {
+    fn from(error: StorageError) -> Self {
         Self::Operation(error.into())
     }
 }
@@ -68,23 +72,12 @@ pub async fn bootstrap(
     let hash = password::hash_now(&asked.password)?;
     let now = clock.now();
     let mut tx = storage.write().await?;
-    let org = organizations::create(&mut tx, asked.org.trim(), now).await?;
-    let person = people::find_or_create(&mut tx, &asked.email, &asked.email, now).await?;
-    credentials::set_password(&mut tx, person, &hash, now).await?;
-    let admin = people::add_member(&mut tx, org.id, person, &asked.email, "Admin", now).await?;
-    let actor =
-        Principal { id: org.base_account, kind: AccountKind::Base, name: BASE_ACCOUNT_NAME.to_owned() };
-    let entry = |action: &str, target: Target| {
-        let initiator = AuditInitiator::of(InitiatorKind::System);
-        let mut entry = AuditEntry::new(org.id, now, action, AuditOutcome::Ok, actor.clone(), initiator);
-        entry.reason = Some("by `factotum admin bootstrap` on the server's machine".to_owned());
-        entry.targets = vec![target];
-        entry
-    };
-    let mut entries = vec![
-        entry("org.create", Target::named("org", org.id, &org.name)),
-        entry("member.create", Target::new("account", admin)),
-    ];
+    let email = asked.email.trim();
+    let founding = Founding { org: asked.org.trim(), name: email, email, password_hash: &hash };
+    let founded =
+        found(&mut tx, &founding, "by `factotum admin bootstrap` on the server's machine", now).await?;
+    let (org, admin) = (&founded.org, founded.admin.id);
+    let mut entries = founded.entries.clone();
     let mut made = None;
     if let (Some(nickname), Some(skeleton)) = (&asked.api_key, skeleton) {
         let text = crate::operations::key::fresh_text()?;
@@ -99,7 +92,7 @@ pub async fn bootstrap(
             allowed_networks: Vec::new(),
         };
         let key = api_keys::create(&mut tx, org.id, &new, now).await?;
-        let mut created = entry("api_key.create", Target::named("api_key", key.id, &key.nickname));
+        let mut created = founded.entry("api_key.create", Target::named("api_key", key.id, &key.nickname));
         created.change = Some(
             json!({"after": {"grants": key.grants, "service_account": key.account_id, "prefix": key.prefix}}),
         );
@@ -111,17 +104,82 @@ pub async fn bootstrap(
     Ok(Bootstrapped { org: org.id, key: made })
 }
 
+/// What an organization begins with.
+pub(super) struct Founding<'a> {
+    /// Its name.
+    pub(super) org: &'a str,
+    /// The Admin's name.
+    pub(super) name: &'a str,
+    /// The Admin's e-mail address.
+    pub(super) email: &'a str,
+    /// The Admin's password, hashed.
+    pub(super) password_hash: &'a str,
+}
+
+/// An organization that was made in a transaction.
+pub(super) struct Founded {
+    /// It.
+    pub(super) org: Organization,
+    /// Its Admin's account.
+    pub(super) admin: Principal,
+    /// The Admin.
+    pub(super) person: PersonId,
+    /// What is to be put on the record in the same transaction.
+    pub(super) entries: Vec<AuditEntry>,
+    reason: &'static str,
+}
+
+impl Founded {
+    /// An entry of what the base account does, started by the system.
+    pub(super) fn entry(&self, action: &str, target: Target) -> AuditEntry {
+        let (id, kind) = (self.org.base_account, AccountKind::Base);
+        let actor = Principal { id, kind, name: BASE_ACCOUNT_NAME.to_owned() };
+        let initiator = AuditInitiator::of(InitiatorKind::System);
+        AuditEntry {
+            reason: Some(self.reason.to_owned()),
+            targets: vec![target],
+            ..AuditEntry::new(self.org.id, self.org.created_at, action, AuditOutcome::Ok, actor, initiator)
+        }
+    }
+}
+
+/// Makes organization, base account and Admin in this transaction; `reason` says how it came about.
+pub(super) async fn found(
+    tx: &mut Tx,
+    founding: &Founding<'_>,
+    reason: &'static str,
+    now: Timestamp,
+) -> Result<Founded, StorageError> {
+    let org = organizations::create(tx, founding.org, now).await?;
+    let person = people::find_or_create(tx, founding.email, founding.name, now).await?;
+    credentials::set_password(tx, person, founding.password_hash, now).await?;
+    let id = people::add_member(tx, org.id, person, founding.name, "Admin", now).await?;
+    let admin = Principal { id, kind: AccountKind::Member, name: founding.name.to_owned() };
+    let mut founded = Founded { org, admin, person, entries: Vec::new(), reason };
+    founded.entries = vec![
+        founded.entry("org.create", Target::named("org", founded.org.id, &founded.org.name)),
+        founded.entry("member.create", Target::new("account", founded.admin.id)),
+    ];
+    Ok(founded)
+}
+
+/// Checks the name of an organization.
+pub(super) fn check_org_name(name: &str) -> Result<(), String> {
+    if name.trim().is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
+        return Err(format!("give a name of 1 to {MAX_NAME_CHARS} printable characters"));
+    }
+    Ok(())
+}
+
 /// Checks what can be checked without a database; the nickname's skeleton.
 fn check(asked: &Bootstrap) -> Result<Option<String>, BootstrapError> {
     let wrong = |what, reason: String| Err(BootstrapError::Invalid { what, reason });
-    let name = asked.org.trim();
-    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
-        return wrong("--org", format!("give a name of 1 to {MAX_NAME_CHARS} printable characters"));
+    let (name, email) = (asked.org.trim(), asked.email.trim());
+    if let Err(reason) = check_org_name(name) {
+        return wrong("--org", reason);
     }
-    let email = asked.email.trim();
-    let fine = email.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.len() > 1);
-    if !fine || email.len() > 254 || email.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return wrong("--email", "not an e-mail address; write it as `admin@example.com`".to_owned());
+    if let Err(error) = check_address(email) {
+        return wrong("--email", error.to_string());
     }
     if let Err(error) = password::check(&asked.password, false, &[email, name]) {
         return wrong("--password-stdin", error.to_string());

@@ -29,9 +29,21 @@ pub async fn begin(
     method: Method,
     origin: &Origin,
 ) -> Result<Begun, OperationError> {
+    let expires_at = services.now().plus(services.limits.session);
+    begin_until(tx, services, member, method, origin, expires_at).await
+}
+
+/// As [`begin`], for a session that takes the place of another: it ends when that one would have.
+pub async fn begin_until(
+    tx: &mut Tx,
+    services: &Services,
+    member: (OrgId, &Principal, PersonId),
+    method: Method,
+    origin: &Origin,
+    expires_at: Timestamp,
+) -> Result<Begun, OperationError> {
     let (org_id, principal, person_id) = member;
     let (token, now) = (Token::fresh()?, services.now());
-    let expires_at = now.plus(services.limits.session);
     let session = NewSession {
         token_hash: token.hash(),
         org_id,

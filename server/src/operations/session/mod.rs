@@ -1,5 +1,15 @@
-//! Sessions: how people are logged in, whatever way they came.
+//! Sessions: how people are logged in, whatever way they came, and what they do with their own.
 
 mod begin;
+mod end;
+mod log_in;
+mod own;
+mod read;
+mod switch;
 
-pub use begin::{Begun, begin};
+pub use begin::{Begun, begin, begin_until};
+pub use end::{end, end_others, log_out};
+pub use log_in::{FAILURES_EVERY, LogIn, LoggedIn, evenly, log_in};
+pub use own::{Proven, own, proven};
+pub use read::{current, list};
+pub use switch::{Switch, switch};
