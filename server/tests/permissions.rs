@@ -144,6 +144,26 @@ impl Fixture {
                 let new = json!({"nickname": format!("made by {}", key.map_or("nobody", |k| &k[4..12])), "grants": ["api-keys:create"]});
                 ("application/json", new.to_string().into())
             }
+            "logIn" => (
+                "application/json",
+                json!({"email": "nobody@example.com", "password": "p"}).to_string().into(),
+            ),
+            "askPasswordReset" => {
+                ("application/json", json!({"email": "nobody@example.com"}).to_string().into())
+            }
+            "completePasswordReset" => {
+                ("application/json", json!({"token": "t", "new": "n"}).to_string().into())
+            }
+            "setUp" => {
+                let asked = json!({"token": "t", "org": "o", "name": "n", "email": "e", "password": "p"});
+                ("application/json", asked.to_string().into())
+            }
+            "switchOrganization" => ("application/json", json!({"org": "o"}).to_string().into()),
+            "changePassword" => ("application/json", json!({"current": "c", "new": "n"}).to_string().into()),
+            "confirmTotp" => ("application/json", json!({"code": "c"}).to_string().into()),
+            "setUpTotp" | "renewRecoveryCodes" | "removeTotp" => {
+                ("application/json", json!({"password": "p"}).to_string().into())
+            }
             _ => ("application/json", b"{}".to_vec()),
         };
         self.send(endpoint.method.as_str(), &path, key, kind, body).await

@@ -9,7 +9,7 @@ use factotum_model::{
 };
 use factotum_storage::api_keys::{self, NewApiKey};
 use factotum_storage::organizations::{self, Organization};
-use factotum_storage::{Storage, StorageError, Tx, audit_entries, credentials, people};
+use factotum_storage::{Storage, StorageError, Tx, audit_entries, credentials, people, sessions};
 use serde_json::json;
 
 use crate::mail::check_address;
@@ -152,7 +152,9 @@ pub(super) async fn found(
 ) -> Result<Founded, StorageError> {
     let org = organizations::create(tx, founding.org, now).await?;
     let person = people::find_or_create(tx, founding.email, founding.name, now).await?;
+    // The person may be a member elsewhere: whoever is logged in by the old password is not by the new.
     credentials::set_password(tx, person, founding.password_hash, now).await?;
+    sessions::end_all(tx, person, None).await?;
     let id = people::add_member(tx, org.id, person, founding.name, "Admin", now).await?;
     let admin = Principal { id, kind: AccountKind::Member, name: founding.name.to_owned() };
     let mut founded = Founded { org, admin, person, entries: Vec::new(), reason };
