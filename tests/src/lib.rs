@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod backend;
+pub mod browser;
 pub mod cli;
 pub mod guest;
 pub mod load;
@@ -15,6 +16,7 @@ pub mod wait;
 
 pub use api::{Answer, Api};
 pub use backend::Backend;
+pub use browser::Browser;
 pub use moment::in_seconds;
 pub use postgres::Postgres;
 pub use server::{Server, Settings};

@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -99,6 +99,26 @@ impl Server {
         server.api = Api::at(server.base(), Some(&key));
         server.resume()?;
         Ok(server)
+    }
+
+    /// Starts without an organization, as on a first start.
+    pub fn empty(settings: Settings) -> anyhow::Result<Self> {
+        let mut server = Self::prepare(settings, None)?;
+        server.resume()?;
+        Ok(server)
+    }
+
+    /// Runs `factotum admin …` on this server's database, with this on stdin.
+    pub fn admin(&self, args: &[&str], stdin: &str) -> anyhow::Result<Output> {
+        let (verb, args) = args.split_first().context("a verb")?;
+        let mut command = self.command()?;
+        command.args(["admin", verb]);
+        self.place(&mut command);
+        let piped = command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn()?;
+        // What reads no stdin may be gone by now.
+        let _ = child.stdin.take().context("a piped stdin")?.write_all(stdin.as_bytes());
+        Ok(child.wait_with_output()?)
     }
 
     /// Starts on a kept data folder that is bootstrapped already, with the key that was made then.

@@ -23,6 +23,7 @@ mod handoff;
 mod idempotency;
 mod journal;
 mod kv;
+mod log_in;
 mod migrations;
 mod organizations;
 mod parking;
