@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponseParts, ResponseParts};
 use factotum_model::Timestamp;
-use http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
+use http::header::{CACHE_CONTROL, COOKIE, HOST, ORIGIN, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 
@@ -85,6 +85,7 @@ impl IntoResponseParts for SetSession {
         if let Ok(mut value) = HeaderValue::from_str(&self.text()) {
             value.set_sensitive(true);
             parts.headers_mut().append(SET_COOKIE, value);
+            parts.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         Ok(parts)
     }

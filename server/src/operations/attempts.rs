@@ -12,7 +12,7 @@ use super::rate_limit::RateLimit;
 /// How often limits that are full again are forgotten.
 pub const FORGOTTEN_EVERY: Duration = Duration::from_mins(1);
 /// Tries from one network, whatever they are for: so many a minute, and so many at once.
-pub const PER_NETWORK: (u32, u32) = (20, 60);
+pub const PER_NETWORK: (u32, u32) = (60, 120);
 /// Log-ins to one e-mail address from one network.
 pub const PER_ACCOUNT_AND_NETWORK: (u32, u32) = (5, 10);
 /// Log-ins to one e-mail address from all networks that its person has no session from.

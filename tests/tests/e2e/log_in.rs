@@ -1,7 +1,7 @@
 //! Logging in and out, as a browser does it.
 
 use factotum_tests::browser::PASSWORD;
-use factotum_tests::{Answer, Browser, Server, on_both_backends};
+use factotum_tests::{Answer, Browser, Server, on_both_backends, wait_until};
 use serde_json::{Value, json};
 
 const ADMIN: &str = "admin@example.com";
@@ -139,6 +139,14 @@ on_both_backends! {
         attacker.plant(&first);
         attacker.get("/api/v1/me").expect_problem(401, "unauthenticated");
         assert_eq!(browser.get("/api/v1/me/sessions").expect(200)["items"].as_array().unwrap().len(), 1);
+    }
+
+    fn a_session_ends_by_itself(backend: Backend) {
+        let server = Server::start_with(backend, "[limits]\nsession_s = 3\n");
+        let browser = Browser::of(&server, ADMIN);
+        wait_until("the session to expire", || (browser.get("/api/v1/me").status != 200).then_some(()));
+        browser.get("/api/v1/me").expect_problem(401, "unauthenticated");
+        browser.post("/api/v1/org/suspend", &json!({})).expect_problem(401, "unauthenticated");
     }
 
     fn a_person_sees_and_ends_their_own_sessions_and_no_others(backend: Backend) {

@@ -41,7 +41,9 @@ on_both_backends! {
         let browser = Browser::of(&server, ADMIN);
         let totp = "/api/v1/me/totp";
         browser.post(totp, &json!({"password": "not the right one"})).expect_problem(403, "denied");
-        let made = browser.post(totp, &json!({"password": PASSWORD})).expect(200);
+        let made = browser.post(totp, &json!({"password": PASSWORD}));
+        assert_eq!(made.header("cache-control"), Some("no-store"));
+        let made = made.expect(200);
         let secret = made["secret"].as_str().unwrap();
         let uri = made["otpauth_uri"].as_str().unwrap();
         assert!(uri.starts_with("otpauth://totp/Factotum:") && uri.contains(secret), "{uri}");

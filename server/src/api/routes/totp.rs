@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use http::StatusCode;
+use http::{HeaderName, StatusCode, header};
 
 use super::{Answer, State};
 use crate::api::body;
@@ -50,24 +50,31 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
         )
 }
 
-async fn set_up(services: State, caller: Caller, body: body::Json<Prove>) -> Answer<Json<SetUpView>> {
-    Ok(Json((&totp::set_up(&services, &caller, &body.value).await?).into()))
+/// What is shown once is kept nowhere (RFC 9111 §5.2.2.5).
+type Shown<T> = ([(HeaderName, &'static str); 1], Json<T>);
+
+fn shown<T>(view: T) -> Shown<T> {
+    ([(header::CACHE_CONTROL, "no-store")], Json(view))
+}
+
+async fn set_up(services: State, caller: Caller, body: body::Json<Prove>) -> Answer<Shown<SetUpView>> {
+    Ok(shown((&totp::set_up(&services, &caller, &body.value).await?).into()))
 }
 
 async fn confirm(
     services: State,
     caller: Caller,
     body: body::Json<Confirm>,
-) -> Answer<Json<RecoveryCodesView>> {
-    Ok(Json(totp::confirm(&services, &caller, &body.value).await?.into()))
+) -> Answer<Shown<RecoveryCodesView>> {
+    Ok(shown(totp::confirm(&services, &caller, &body.value).await?.into()))
 }
 
 async fn renew(
     services: State,
     caller: Caller,
     body: body::Json<ProveTwice>,
-) -> Answer<Json<RecoveryCodesView>> {
-    Ok(Json(totp::renew(&services, &caller, &body.value).await?.into()))
+) -> Answer<Shown<RecoveryCodesView>> {
+    Ok(shown(totp::renew(&services, &caller, &body.value).await?.into()))
 }
 
 async fn remove(services: State, caller: Caller, body: body::Json<ProveTwice>) -> Answer<StatusCode> {

@@ -71,7 +71,7 @@ fn digits(code: &Redacted) -> Option<Redacted> {
 
 /// The time step that a code belongs to, if it is one of now, of the step before or of the next.
 fn matching_step(secret: &Redacted<Vec<u8>>, digits: &Redacted, now: Timestamp) -> Option<u64> {
-    let seconds = now.as_micros().unsigned_abs() / 1_000_000;
+    let seconds = u64::try_from(now.as_micros()).unwrap_or(0) / 1_000_000;
     codes(secret.expose(), None).ok()?.check(digits.expose(), seconds)
 }
 
@@ -113,7 +113,7 @@ mod tests {
                 assert_eq!(step(code, seconds + skew), Some(own), "{code} {skew}");
             }
             assert_eq!(step(code, seconds + 60), None);
-            assert_eq!(step(code, seconds - 60), None);
+            assert!(seconds < 60 || step(code, seconds - 60).is_none());
         }
         assert_eq!(step("287 082", 59), Some(1), "as authenticators show it");
     }
