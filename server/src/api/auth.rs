@@ -130,7 +130,7 @@ fn unauthenticated(services: &Services, origin: &Origin, why: &'static str) -> A
     services.refusals.count(origin.address, why);
     Problem::new(
         Code::Unauthenticated,
-        "send a valid API key as `Authorization: Bearer fct_…`; this request had none, or one that is unknown, revoked or expired",
+        "send a valid API key as `Authorization: Bearer fct_…`, or log in; this request had no key and no session, or one that is unknown, revoked, ended or expired",
     )
     .into()
 }

@@ -47,14 +47,12 @@ pub async fn proven(
     let candidate = credentials::of_person(&mut tx, person).await?.ok_or(OperationError::Unauthenticated)?;
     drop(tx);
     let right = password::verify(services, given, candidate.password_hash.as_deref()).await?;
-    match candidate.password_hash.clone().filter(|_| right) {
-        Some(hash) => Ok(Proven { candidate, hash, session }),
-        None => {
-            let denied = OperationError::Denied {
-                permission: "password".to_owned(),
-                reason: "this is not your current password".to_owned(),
-            };
-            Err(caller.refused(services, doing, None, denied).await)
-        }
+    if let Some(hash) = candidate.password_hash.clone().filter(|_| right) {
+        return Ok(Proven { candidate, hash, session });
     }
+    let denied = OperationError::Denied {
+        permission: "password".to_owned(),
+        reason: "this is not your current password".to_owned(),
+    };
+    Err(caller.refused(services, doing, None, denied).await)
 }
