@@ -1,4 +1,4 @@
-//! Nicknames of API keys, which become names in the audit trail. What must hold: no nickname can be mistaken for another
+//! Nicknames of API keys, names of people and of roles, which become names in the audit trail. What must hold: no nickname can be mistaken for another
 //! active one or for the base account, nor disturb a terminal or a page (UTS #39 skeletons; no control or bidi
 //! characters).
 
@@ -9,24 +9,39 @@ use crate::account::BASE_ACCOUNT_NAME;
 /// The longest nickname, in characters.
 pub const MAX_NICKNAME_CHARS: usize = 80;
 
-/// Why a nickname is refused.
+/// Why a nickname, or another name, is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NicknameError {
     /// Empty, or only white space.
-    #[error("the nickname is empty")]
+    #[error("the name is empty")]
     Empty,
     /// Longer than [`MAX_NICKNAME_CHARS`].
-    #[error("the nickname has more than {MAX_NICKNAME_CHARS} characters")]
+    #[error("the name has more than {MAX_NICKNAME_CHARS} characters")]
     TooLong,
     /// White space at an end.
-    #[error("the nickname begins or ends with white space")]
+    #[error("the name begins or ends with white space")]
     Untrimmed,
     /// A character that shows nothing or turns the text around.
-    #[error("the nickname contains U+{0:04X}, a control, format or line-breaking character")]
+    #[error("the name contains U+{0:04X}, a control, format or line-breaking character")]
     Character(u32),
     /// It reads like the base service account.
-    #[error("the nickname reads like \"{BASE_ACCOUNT_NAME}\", the name of the base service account")]
+    #[error("the name reads like \"{BASE_ACCOUNT_NAME}\", the name of the base service account")]
     Reserved,
+    /// It reads like a built-in role.
+    #[error("the name reads like {0:?}, the name of a built-in role")]
+    BuiltIn(&'static str),
+}
+
+/// The names of the roles that every organization has.
+pub const BUILT_IN_ROLES: [&str; 3] = ["Admin", "Editor", "Viewer"];
+
+/// Checks the name of a custom role, which must not read like a built-in one, and gives its skeleton.
+pub fn check_role_name(text: &str) -> Result<String, NicknameError> {
+    let skeleton = check_nickname(text)?;
+    match BUILT_IN_ROLES.into_iter().find(|name| self::skeleton(name) == skeleton) {
+        Some(name) => Err(NicknameError::BuiltIn(name)),
+        None => Ok(skeleton),
+    }
 }
 
 /// Checks a nickname and gives its skeleton: two nicknames with the same skeleton look alike.
@@ -83,6 +98,21 @@ mod tests {
         {
             assert_eq!(check_nickname(name), Err(NicknameError::Reserved), "{name}");
         }
+    }
+
+    #[test]
+    fn built_in_roles_and_their_homoglyphs_are_reserved() {
+        for (name, like) in [
+            ("Admin", "Admin"),
+            ("аdmin", "Admin"),
+            ("ADMIN", "Admin"),
+            ("Еditоr", "Editor"),
+            ("viewer", "Viewer"),
+        ] {
+            assert_eq!(check_role_name(name), Err(NicknameError::BuiltIn(like)), "{name}");
+        }
+        assert_eq!(check_role_name("Service Account"), Err(NicknameError::Reserved));
+        assert!(check_role_name("Auditor").is_ok());
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Account {
     pub suspended_at: Option<Timestamp>,
     /// The names of its roles; a service account has none.
     pub roles: Vec<String>,
+    /// Its person's e-mail address; a service account has none.
+    pub email: Option<String>,
 }
 
 /// The live accounts of an organization, oldest first, at most `limit` after `after`.
@@ -31,8 +33,8 @@ pub async fn list(
 ) -> Result<Vec<Account>, StorageError> {
     let rows = tx
         .query(
-            "SELECT a.id, a.kind, a.name, a.created_at, s.suspended_at FROM accounts a \
-             LEFT JOIN suspensions s ON s.account_id = a.id \
+            "SELECT a.id, a.kind, a.name, a.created_at, s.suspended_at, p.email FROM accounts a \
+             LEFT JOIN suspensions s ON s.account_id = a.id LEFT JOIN people p ON p.id = a.person_id \
              WHERE a.org_id = $1 AND a.deleted_at IS NULL AND a.id > $2 AND (a.kind = 'member' OR $3 = 1) ORDER BY a.id LIMIT $4",
         )
         .bind(org.0)
@@ -52,8 +54,8 @@ pub async fn list(
 pub async fn get(tx: &mut Tx, org: OrgId, id: AccountId) -> Result<Option<Account>, StorageError> {
     let row = tx
         .query(
-            "SELECT a.id, a.kind, a.name, a.created_at, s.suspended_at FROM accounts a \
-             LEFT JOIN suspensions s ON s.account_id = a.id WHERE a.org_id = $1 AND a.id = $2 AND a.deleted_at IS NULL",
+            "SELECT a.id, a.kind, a.name, a.created_at, s.suspended_at, p.email FROM accounts a \
+             LEFT JOIN suspensions s ON s.account_id = a.id LEFT JOIN people p ON p.id = a.person_id WHERE a.org_id = $1 AND a.id = $2 AND a.deleted_at IS NULL",
         )
         .bind(org.0)
         .bind(id.0)
@@ -96,5 +98,6 @@ fn read(row: &Row) -> Result<Account, StorageError> {
         created_at: row.time(3)?,
         suspended_at: row.maybe_time(4)?,
         roles: Vec::new(),
+        email: row.get(5)?,
     })
 }

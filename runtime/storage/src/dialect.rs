@@ -160,6 +160,14 @@ pub(crate) fn row_locks(backend: Backend, sql: &str) -> String {
     sql.replace("/*SHARE*/", share).replace("/*UPDATE*/", update).replace("/*SKIP*/", skip)
 }
 
+/// Waits for the turn that a number names, and keeps it until the transaction ends. SQLite has one writer: whoever writes has it.
+pub(crate) const fn turn(backend: Backend) -> Option<&'static str> {
+    match backend {
+        Backend::Sqlite => None,
+        Backend::Postgres => Some("SELECT pg_advisory_xact_lock($1)"),
+    }
+}
+
 /// The database's clock in microseconds since the epoch: what leases go by.
 pub(crate) const fn clock_sql(backend: Backend) -> &'static str {
     match backend {

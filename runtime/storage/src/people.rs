@@ -28,6 +28,25 @@ pub async fn find_or_create(
     )
 }
 
+/// Makes a person; `None` if there is one with this e-mail address (lower-case), whoever made them.
+pub async fn create(
+    tx: &mut Tx,
+    email: &str,
+    name: &str,
+    now: Timestamp,
+) -> Result<Option<PersonId>, StorageError> {
+    let id = PersonId::random();
+    let made = tx
+        .query("INSERT INTO people (id, email, name, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (email) DO NOTHING")
+        .bind(id.0)
+        .bind(email.to_owned())
+        .bind(name.to_owned())
+        .bind(now.as_micros())
+        .execute()
+        .await?;
+    Ok((made > 0).then_some(id))
+}
+
 /// A person's membership of an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {

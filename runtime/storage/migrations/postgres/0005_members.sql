@@ -55,7 +55,7 @@ CREATE TRIGGER accounts_end_sessions AFTER UPDATE OF deleted_at ON accounts FOR 
 CREATE TABLE invitations (
     id UUID NOT NULL PRIMARY KEY,
     org_id UUID NOT NULL REFERENCES organizations (id),
-    email TEXT NOT NULL,
+    email TEXT NOT NULL CHECK (email = lower(email)),
     roles TEXT NOT NULL,
     token_hash BYTEA UNIQUE CHECK (token_hash IS NULL OR length(token_hash) = 32),
     invited_by UUID NOT NULL,
@@ -74,6 +74,9 @@ BEGIN
     IF NEW.token_hash IS NULL THEN
         RAISE EXCEPTION 'guard: an invitation is made open' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
+    IF NOT EXISTS (SELECT 1 FROM accounts WHERE org_id = NEW.org_id AND id = NEW.invited_by) THEN
+        RAISE EXCEPTION 'guard: only an account of the organization invites to it' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER invitations_guard_insert BEFORE INSERT ON invitations FOR EACH ROW EXECUTE FUNCTION invitations_guard_insert();
@@ -83,6 +86,15 @@ CREATE TRIGGER invitations_guard_update BEFORE UPDATE ON invitations FOR EACH RO
         OR NEW.invited_by IS DISTINCT FROM OLD.invited_by OR NEW.created_at IS DISTINCT FROM OLD.created_at
         OR NEW.expires_at IS DISTINCT FROM OLD.expires_at)
     EXECUTE FUNCTION guard_refuses('an invitation can only be taken up or withdrawn, once');
+CREATE FUNCTION invitations_guard_taken_up() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM accounts WHERE org_id = NEW.org_id AND id = NEW.accepted_by AND kind = 'member') THEN
+        RAISE EXCEPTION 'guard: an invitation is taken up by a member of its organization' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER invitations_guard_taken_up BEFORE UPDATE ON invitations FOR EACH ROW
+    WHEN (NEW.accepted_by IS NOT NULL) EXECUTE FUNCTION invitations_guard_taken_up();
 CREATE TRIGGER invitations_guard_delete BEFORE DELETE ON invitations
     FOR EACH ROW EXECUTE FUNCTION guard_refuses('an invitation is withdrawn, never deleted');
 CREATE TRIGGER invitations_guard_truncate BEFORE TRUNCATE ON invitations

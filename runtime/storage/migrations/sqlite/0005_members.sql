@@ -48,7 +48,7 @@ END;
 CREATE TABLE invitations (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     org_id BLOB NOT NULL REFERENCES organizations (id),
-    email TEXT NOT NULL,
+    email TEXT NOT NULL CHECK (email = lower(email)),
     roles TEXT NOT NULL,
     token_hash BLOB UNIQUE CHECK (token_hash IS NULL OR length(token_hash) = 32),
     invited_by BLOB NOT NULL,
@@ -67,12 +67,17 @@ CREATE TRIGGER invitations_guard_insert BEFORE INSERT ON invitations BEGIN
         WHERE id = NEW.id OR token_hash = NEW.token_hash OR (org_id = NEW.org_id AND email = NEW.email AND token_hash IS NOT NULL));
     SELECT RAISE(ABORT, 'guard: no such organization') WHERE NOT EXISTS (SELECT 1 FROM organizations WHERE id = NEW.org_id);
     SELECT RAISE(ABORT, 'guard: an invitation is made open') WHERE NEW.token_hash IS NULL;
+    SELECT RAISE(ABORT, 'guard: only an account of the organization invites to it')
+        WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE org_id = NEW.org_id AND id = NEW.invited_by);
 END;
 CREATE TRIGGER invitations_guard_update BEFORE UPDATE ON invitations BEGIN
     SELECT RAISE(ABORT, 'guard: an invitation can only be taken up or withdrawn, once')
         WHERE OLD.token_hash IS NULL OR NEW.token_hash IS NOT NULL OR NEW.id IS NOT OLD.id OR NEW.org_id IS NOT OLD.org_id
         OR NEW.email IS NOT OLD.email OR NEW.roles IS NOT OLD.roles OR NEW.invited_by IS NOT OLD.invited_by
         OR NEW.created_at IS NOT OLD.created_at OR NEW.expires_at IS NOT OLD.expires_at;
+    SELECT RAISE(ABORT, 'guard: an invitation is taken up by a member of its organization')
+        WHERE NEW.accepted_by IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM accounts WHERE org_id = NEW.org_id AND id = NEW.accepted_by AND kind = 'member');
 END;
 CREATE TRIGGER invitations_guard_delete BEFORE DELETE ON invitations BEGIN
     SELECT RAISE(ABORT, 'guard: an invitation is withdrawn, never deleted');

@@ -24,6 +24,7 @@ mod idempotency;
 mod journal;
 mod kv;
 mod log_in;
+mod members;
 mod migrations;
 mod organizations;
 mod parking;
