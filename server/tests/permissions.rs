@@ -17,7 +17,7 @@ use factotum_server::api::{router, routes};
 use factotum_server::config::{Config, Environment};
 use factotum_server::mail::Mailer;
 use factotum_server::operations::organization::{Bootstrap, bootstrap};
-use factotum_server::operations::{Attempts, Denials, Hashing, KeyUses, Refusals, Services};
+use factotum_server::operations::{Attempts, Denials, Hashing, KeyUses, Refusals, Services, invitation};
 use factotum_server::serve::open;
 use factotum_webhook::Webhooks;
 use http::{Request, StatusCode};
@@ -66,6 +66,7 @@ async fn fixture() -> Fixture {
         denials: Denials::default(),
         key_uses: KeyUses::default(),
         refusals: Refusals::default(),
+        invitation_limits: invitation::Limits::default(),
         mailer: Mailer::through(&config.mail.relay, config.mail.from.clone()),
         attempts: Attempts::default(),
         background: TaskTracker::new(),
@@ -117,6 +118,7 @@ impl Fixture {
         let kind_of_id = match endpoint.path.split('/').nth(3) {
             Some("members" | "accounts") => "acc",
             Some("api-keys") => "key",
+            Some("roles") => "rol",
             Some("triggers") => "trg",
             Some("runs") => "run",
             _ => "evt",
@@ -140,6 +142,14 @@ impl Fixture {
                 ("application/json", json!({"workflow": "w", "kind": "webhook"}).to_string().into())
             }
             "putSecret" => ("application/json", json!({"value": "v"}).to_string().into()),
+            "createRole" => {
+                let new = json!({"name": format!("made by {}", key.map_or("nobody", |k| &k[4..12])), "grants": ["roles:create"]});
+                ("application/json", new.to_string().into())
+            }
+            "invite" => {
+                let email = format!("{}@example.com", key.map_or("nobody", |k| &k[4..12]));
+                ("application/json", json!({"email": email, "roles": ["Inviter"]}).to_string().into())
+            }
             "createApiKey" => {
                 let new = json!({"nickname": format!("made by {}", key.map_or("nobody", |k| &k[4..12])), "grants": ["api-keys:create"]});
                 ("application/json", new.to_string().into())

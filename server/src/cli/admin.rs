@@ -127,7 +127,7 @@ async fn make(args: BootstrapArgs, output: Output) -> Result<(), CommandError> {
     storage.close().await;
     let made = made.map_err(|e| match e {
         BootstrapError::Invalid { .. } => CommandError::usage(e.to_string()),
-        BootstrapError::Operation(_) => failed(e),
+        BootstrapError::Refused { .. } | BootstrapError::Operation(_) => failed(e),
     })?;
     let key = made.key.as_ref().map(|made| made.text.expose());
     match (key, output.json) {

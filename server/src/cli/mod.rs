@@ -62,7 +62,7 @@ enum Command {
     /// Make and revoke API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// See who is in the organization
+    /// See who is in the organization, invite people, give and shape roles
     #[command(subcommand)]
     Member(member::MemberCommand),
     /// Set secrets that workflows use

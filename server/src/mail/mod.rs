@@ -12,8 +12,8 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use factotum_model::Timestamp;
-use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Message};
+use lettre::message::header::{ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox, Message};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use uuid::Uuid;
 
@@ -21,6 +21,9 @@ use uuid::Uuid;
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 /// The longest subject, in characters.
 pub const MAX_SUBJECT_CHARS: usize = 200;
+
+/// The longest line of a message, in bytes without its end.
+const MAX_LINE_BYTES: usize = 998;
 
 /// A letter.
 #[derive(Clone)]
@@ -153,8 +156,19 @@ impl Mailer {
             .message_id(Some(id))
             .header(AutoSubmitted)
             .header(ContentType::TEXT_PLAIN)
-            .body(plain(&letter.text).replace('\n', "\r\n"))
+            .body(body(&letter.text))
             .map_err(|e| MailError::Letter(e.to_string()))
+    }
+}
+
+/// A text of ASCII goes as it is, so that a link in it stays whole for whoever reads the raw message; no line of it is over the limit of
+/// RFC 5322 §2.1.1, or it is encoded like any other.
+fn body(text: &str) -> Body {
+    let text = plain(text).replace('\n', "\r\n");
+    if text.is_ascii() && text.lines().all(|line| line.len() <= MAX_LINE_BYTES) {
+        Body::dangerous_pre_encoded(text.into_bytes(), ContentTransferEncoding::SevenBit)
+    } else {
+        Body::new(text)
     }
 }
 
@@ -199,6 +213,9 @@ async fn keep(folder: &Path, id: Uuid, message: &[u8]) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
+    const LINK: &str =
+        "https://factotum.example.com/invitation#token=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
     fn mailer(relay: &Relay) -> Mailer {
         Mailer::through(relay, "Factotum <factotum@example.com>".parse().unwrap())
     }
@@ -207,7 +224,7 @@ mod tests {
     async fn a_letter_in_a_folder_is_one_message() {
         let folder = tempfile::tempdir().unwrap();
         let mailer = mailer(&Relay::Folder(folder.path().join("out")));
-        let letter = Letter::of("ann@example.com", "Grüße", "Hello\nhttp://localhost/invitation#token=abc\n");
+        let letter = Letter::of("ann@example.com", "Grüße", format!("Hello\n{LINK}\n"));
         mailer.send(&letter, Timestamp::from_micros(0)).await.unwrap();
         let mut files = std::fs::read_dir(folder.path().join("out")).unwrap();
         let file = files.next().unwrap().unwrap();
@@ -217,7 +234,7 @@ mod tests {
         assert!(text.contains("To: ann@example.com\r\n"), "{text}");
         assert!(text.contains("Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n"), "{text}");
         assert!(text.contains("Auto-Submitted: auto-generated\r\n"), "{text}");
-        assert!(text.contains("\r\n\r\nHello\r\nhttp://localhost/invitation#token=abc\r\n"), "{text}");
+        assert!(text.contains(&format!("\r\n\r\nHello\r\n{LINK}\r\n")), "{text}");
         assert!(!format!("{letter:?}").contains("token"));
     }
 

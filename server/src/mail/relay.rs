@@ -151,7 +151,10 @@ impl fmt::Debug for Server {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+
     use super::*;
+    use crate::mail::{Letter, MailError, Mailer};
 
     #[test]
     fn a_relay_over_a_network_has_tls() {
@@ -171,6 +174,65 @@ mod tests {
         let (user, password) = escaped.credentials.clone().unwrap();
         assert_eq!((user.as_str(), password.expose().as_str()), ("ann@example.com", "hunter:2"));
         assert!(!format!("{escaped:?}").contains("hunter"));
+    }
+
+    /// An SMTP server that takes one letter, in plain text, and gives back what it was told (RFC 5321).
+    async fn taken(listener: tokio::net::TcpListener) -> String {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let (reader, mut writer) = stream.split();
+        let (mut lines, mut heard, mut in_data) = (BufReader::new(reader).lines(), String::new(), false);
+        writer.write_all(b"220 relay.example.com ESMTP\r\n").await.unwrap();
+        while let Ok(Some(line)) = lines.next_line().await {
+            heard.extend([line.as_str(), "\n"]);
+            let answer = match line.split([' ', ':']).next().unwrap_or_default() {
+                "." if in_data => "250 taken",
+                _ if in_data => continue,
+                "DATA" => "354 go on",
+                "QUIT" => "221 bye",
+                _ => "250 fine",
+            };
+            in_data = line == "DATA";
+            if writer.write_all(format!("{answer}\r\n").as_bytes()).await.is_err() || line == "QUIT" {
+                break;
+            }
+        }
+        heard
+    }
+
+    async fn sent(security: Security) -> (Result<(), MailError>, String) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = Server { host: "127.0.0.1".into(), port, security, credentials: None };
+        let mailer = Mailer::through(&Relay::Smtp(server), "f@example.com".parse().unwrap());
+        let letter = Letter::of("ann@example.com", "Hello", "a line\n.\nanother\n");
+        let now = factotum_model::Timestamp::from_micros(0);
+        let (sent, heard) = tokio::join!(
+            async {
+                let sent = mailer.send(&letter, now).await;
+                drop(mailer);
+                sent
+            },
+            taken(listener)
+        );
+        (sent, heard)
+    }
+
+    #[tokio::test]
+    async fn a_letter_is_handed_over_by_smtp() {
+        let (sent, heard) = sent(Security::Plain).await;
+        sent.unwrap();
+        assert!(
+            heard.contains("MAIL FROM:<f@example.com>") && heard.contains("RCPT TO:<ann@example.com>"),
+            "{heard}"
+        );
+        assert!(heard.contains("\na line\n..\nanother\n"), "a dot alone does not end it: {heard}");
+    }
+
+    #[tokio::test]
+    async fn a_relay_that_offers_no_tls_is_told_nothing() {
+        let (sent, heard) = sent(Security::StartTls(TlsParameters::new("localhost".into()).unwrap())).await;
+        assert!(matches!(sent, Err(MailError::Relay(_))), "{sent:?}");
+        assert!(!heard.contains("MAIL") && !heard.contains("example.com"), "{heard}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod caller;
 pub mod denials;
 pub mod error;
 pub mod event;
+pub mod invitation;
 pub mod key;
 pub mod key_uses;
 pub mod letter;
@@ -19,6 +20,7 @@ pub mod password;
 pub mod plugin;
 pub mod rate_limit;
 pub mod refusals;
+pub mod role;
 pub mod run;
 pub mod secret;
 pub mod session;
@@ -76,6 +78,8 @@ pub struct Services {
     pub key_uses: KeyUses,
     /// Refusals that belong to no organization.
     pub refusals: Refusals,
+    /// How often people are invited, and invitations tried.
+    pub invitation_limits: invitation::Limits,
     /// Sends letters to people.
     pub mailer: Mailer,
     /// How often people may try to prove who they are.

@@ -117,8 +117,8 @@ pub fn hash_now(password: &Redacted) -> Result<String, OperationError> {
     Ok(hash.to_string())
 }
 
-/// The parameters are those that stand in the hash.
-fn matches(given: &Redacted, stored: &str) -> bool {
+/// Whether this is the password of that hash, at once, on this thread. The parameters are those that stand in the hash.
+pub fn matches(given: &Redacted, stored: &str) -> bool {
     match PasswordHash::new(stored) {
         Ok(stored) => Argon2::default().verify_password(given.expose().as_bytes(), &stored).is_ok(),
         Err(error) => {

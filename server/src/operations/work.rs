@@ -4,7 +4,7 @@
 use factotum_model::audit::{AuditEntry, AuditOutcome, Target};
 use factotum_model::{Action, Authority, Digest, Grants, RunId, Timestamp, authorize};
 use factotum_storage::idempotency_keys::{self, Known};
-use factotum_storage::{Tx, accounts, sessions};
+use factotum_storage::{Tx, accounts, members, sessions};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -46,8 +46,31 @@ impl<'a> Work<'a> {
         doing: &'static str,
         target: Option<Target>,
     ) -> Result<Self, OperationError> {
-        let now = services.now();
+        let tx = services.storage.write().await?;
+        Self::begin_in(tx, services, caller, doing, target).await
+    }
+
+    /// As [`begin`](Self::begin), for changes of members and roles, which take turns in an organization: what the caller holds is asked when
+    /// it is this one's turn.
+    pub async fn begin_in_turn(
+        services: &'a Services,
+        caller: &'a Caller,
+        doing: &'static str,
+        target: Option<Target>,
+    ) -> Result<Self, OperationError> {
         let mut tx = services.storage.write().await?;
+        members::take_turn(&mut tx, caller.org_id).await?;
+        Self::begin_in(tx, services, caller, doing, target).await
+    }
+
+    async fn begin_in(
+        mut tx: Tx,
+        services: &'a Services,
+        caller: &'a Caller,
+        doing: &'static str,
+        target: Option<Target>,
+    ) -> Result<Self, OperationError> {
+        let now = services.now();
         if let Some((_, session)) = caller.person()
             && !sessions::is_open(&mut tx, session, now).await?
         {
@@ -110,6 +133,11 @@ impl<'a> Work<'a> {
     /// Another action than the one it began with: `workflow.update` when it is not new.
     pub fn doing(&mut self, doing: &'static str) {
         doing.clone_into(&mut self.entry.action);
+    }
+
+    /// The entry as it stands, for others that commit with it.
+    pub fn entry(&self) -> &AuditEntry {
+        &self.entry
     }
 
     /// Names the workflow that it is about.

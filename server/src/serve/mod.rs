@@ -23,7 +23,9 @@ use crate::config::{Config, Environment};
 use crate::http::Listener;
 use crate::mail::Mailer;
 use crate::operations::organization::{SETUP_LINK_LASTS, offer_setup};
-use crate::operations::{Attempts, Denials, Hashing, KeyUses, OperationError, Refusals, Services};
+use crate::operations::{
+    Attempts, Denials, Hashing, KeyUses, OperationError, Refusals, Services, invitation,
+};
 
 /// Why the server cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +84,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
         denials: Denials::default(),
         key_uses: KeyUses::default(),
         refusals: Refusals::default(),
+        invitation_limits: invitation::Limits::default(),
         mailer: Mailer::through(&config.mail.relay, config.mail.from.clone()),
         attempts: Attempts::default(),
         background: TaskTracker::new(),

@@ -29,6 +29,7 @@ pub async fn run(services: Arc<Services>, stop: CancellationToken) {
         if tries_forgotten.elapsed() >= FORGOTTEN_EVERY {
             tries_forgotten = Instant::now();
             services.attempts.forget();
+            services.invitation_limits.forget();
         }
         if stopped || uses_written.elapsed() >= WRITTEN_EVERY {
             uses_written = Instant::now();

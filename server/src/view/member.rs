@@ -1,9 +1,12 @@
-//! An account as Settings → Members shows it, and as `/me` does.
+//! An account as Settings → Members shows it, and as `/me` does; its roles, and invitations.
 
 use factotum_storage::accounts::Account;
 use factotum_storage::organizations::Organization;
+use factotum_storage::roles::Role;
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::operations::invitation::Invited;
 
 /// An account of the organization.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -15,6 +18,8 @@ pub struct MemberView {
     pub kind: &'static str,
     /// Its name.
     pub name: String,
+    /// The e-mail address of a person; a service account has none.
+    pub email: Option<String>,
     /// What marks a service account.
     pub badge: Option<&'static str>,
     /// The names of its roles; a service account has none.
@@ -31,6 +36,7 @@ impl From<&Account> for MemberView {
             id: account.principal.id.to_string(),
             kind: account.principal.kind.as_str(),
             name: account.principal.name.clone(),
+            email: account.email.clone(),
             badge: account.principal.kind.badge(),
             roles: account.roles.clone(),
             created_at: account.created_at.to_string(),
@@ -75,6 +81,77 @@ impl From<&Organization> for OrganizationView {
             id: organization.id.to_string(),
             name: organization.name.clone(),
             suspended_at: organization.suspended_at.map(|t| t.to_string()),
+        }
+    }
+}
+
+/// A role.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Role")]
+pub struct RoleView {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What it allows.
+    pub grants: Vec<String>,
+    /// Whether it came with the organization; then it cannot be changed.
+    pub built_in: bool,
+    /// How many members have it.
+    pub members: u64,
+    /// Since when it is there.
+    pub created_at: String,
+}
+
+impl From<&Role> for RoleView {
+    fn from(role: &Role) -> Self {
+        Self {
+            id: role.id.to_string(),
+            name: role.name.clone(),
+            grants: role.grants.iter().map(ToString::to_string).collect(),
+            built_in: role.built_in,
+            members: role.members,
+            created_at: role.created_at.to_string(),
+        }
+    }
+}
+
+/// An invitation.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Invitation")]
+pub struct InvitationView {
+    /// Its id.
+    pub id: String,
+    /// Whom it is for.
+    pub email: String,
+    /// The names of the roles that it gives.
+    pub roles: Vec<String>,
+    /// The account that invites.
+    pub invited_by: String,
+    /// Since when.
+    pub created_at: String,
+    /// When it ends by itself.
+    pub expires_at: String,
+    /// The link to take it up by: only in the answer to its creation, and only once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Whether the link was sent by mail: only in the answer to its creation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail_sent: Option<bool>,
+}
+
+impl From<&Invited> for InvitationView {
+    fn from(invited: &Invited) -> Self {
+        let Invited { invitation, roles } = invited;
+        Self {
+            id: invitation.id.to_string(),
+            email: invitation.email.clone(),
+            roles: roles.clone(),
+            invited_by: invitation.invited_by.to_string(),
+            created_at: invitation.created_at.to_string(),
+            expires_at: invitation.expires_at.to_string(),
+            url: None,
+            mail_sent: None,
         }
     }
 }

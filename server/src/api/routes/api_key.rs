@@ -5,20 +5,17 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::Path;
-use bytes::Bytes;
 use factotum_model::{Action, Timestamp};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::{Answer, State};
-use crate::api::body::{self, is_json, wrong_type};
 use crate::api::endpoint::{Endpoint, Routes};
+use crate::api::guarded::read;
 use crate::api::idempotency::IdempotencyKey;
 use crate::api::parameters::{Parameters, listed, page, value};
-use crate::api::problem::{Code, Problem};
 use crate::operations::key::{self, NewKey, Rotation};
-use crate::operations::{Caller, OperationError, Services};
+use crate::operations::{Caller, Services};
 use crate::view::PageView;
 use crate::view::key::KeyView;
 
@@ -88,45 +85,6 @@ async fn rotate(
     let once = idempotency.over(&bytes)?;
     let made = key::rotate(&services, &caller, &id, rotation, once.as_ref()).await?;
     Ok((StatusCode::CREATED, Json(KeyView::from(&made.key).with_secret(&made.text))))
-}
-
-/// Reads a JSON body; what cannot be is put on the record. `empty` stands for an empty body.
-async fn read<T: DeserializeOwned>(
-    services: &Services,
-    caller: &Caller,
-    doing: &'static str,
-    headers: &HeaderMap,
-    body: Body,
-    empty: Option<T>,
-) -> Answer<(T, Bytes)> {
-    let bytes = if is_json(headers) || empty.is_some() {
-        body::read(headers, body, services.limits.json_body_bytes).await?
-    } else {
-        return Err(wrong_type(headers, "application/json").into());
-    };
-    match empty {
-        Some(value) if bytes.is_empty() => return Ok((value, bytes)),
-        Some(_) if !is_json(headers) => return Err(wrong_type(headers, "application/json").into()),
-        _ => {}
-    }
-    match body::parse(&bytes) {
-        Ok(value) => Ok((value, bytes)),
-        Err(problem) => {
-            if matches!(problem.code, Code::InvalidField | Code::UnknownField) {
-                record(services, caller, doing, &problem).await?;
-            }
-            Err(problem.into())
-        }
-    }
-}
-
-async fn record(services: &Services, caller: &Caller, doing: &'static str, problem: &Problem) -> Answer<()> {
-    let field = problem.field.clone().unwrap_or_default();
-    let refused = OperationError::invalid(field, &problem.detail);
-    match caller.refused(services, doing, None, refused).await {
-        OperationError::Invalid { .. } => Ok(()),
-        other => Err(other.into()),
-    }
 }
 
 #[derive(Deserialize)]

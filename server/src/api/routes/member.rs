@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::Path;
 use factotum_model::Action;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use super::{Answer, State};
+use crate::api::body::{self, is_json, wrong_type};
 use crate::api::endpoint::{Endpoint, Routes};
+use crate::api::guarded::refusal;
 use crate::api::parameters::{Parameters, listed, page};
-use crate::operations::{Caller, Services, member};
+use crate::operations::member::{self, MemberChange};
+use crate::operations::{Caller, OperationError, Services};
 use crate::view::PageView;
 use crate::view::member::MemberView;
 
@@ -28,9 +32,16 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             list,
         )
         .add(
-            Endpoint::patch(at, "changeMember", "Change a member; a service account is refused")
+            Endpoint::get(at, "getMember", "Show a member, or a service account")
+                .grant(Action::MEMBERS_READ)
+                .gives::<MemberView>(200, "The member"),
+            show,
+        )
+        .add(
+            Endpoint::patch(at, "changeMember", "Change a member's roles; a service account is refused")
                 .grant(Action::MEMBERS_UPDATE)
-                .gives_nothing(204, "Changed"),
+                .takes::<MemberChange>()
+                .gives::<MemberView>(200, "The member as it is then"),
             change,
         )
         .add(
@@ -60,10 +71,30 @@ async fn list(
     Ok(listed(found, |account| MemberView::from(&account)))
 }
 
-/// The body is of no matter: whatever it asks for, the account's kind decides.
-async fn change(services: State, caller: Caller, Path(id): Path<String>) -> Answer<StatusCode> {
-    member::change(&services, &caller, &id).await?;
-    Ok(StatusCode::NO_CONTENT)
+async fn show(services: State, caller: Caller, Path(id): Path<String>) -> Answer<Json<MemberView>> {
+    Ok(Json((&member::get(&services, &caller, &id).await?).into()))
+}
+
+/// A body that cannot be is refused by the operation: for a service account it is of no matter, whatever it asks for.
+async fn change(
+    services: State,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<MemberView>> {
+    let bytes = body::read(&headers, body, services.limits.json_body_bytes).await?;
+    let read =
+        if is_json(&headers) { body::parse(&bytes) } else { Err(wrong_type(&headers, "application/json")) };
+    let (asked, problem) = match read {
+        Ok(asked) => (Ok(asked), None),
+        Err(problem) => (Err(refusal(&problem)), Some(problem)),
+    };
+    match (member::change(&services, &caller, &id, asked).await, problem) {
+        (Ok(account), _) => Ok(Json((&account).into())),
+        (Err(OperationError::Invalid { .. }), Some(problem)) => Err(problem.into()),
+        (Err(error), _) => Err(error.into()),
+    }
 }
 
 async fn remove(services: State, caller: Caller, Path(id): Path<String>) -> Answer<StatusCode> {

@@ -5,10 +5,12 @@ pub mod api_key;
 pub mod audit;
 pub mod event;
 pub mod hook;
+pub mod invitation;
 pub mod me;
 pub mod member;
 pub mod password;
 pub mod plugin;
+pub mod role;
 pub mod run;
 pub mod secret;
 pub mod session;
@@ -39,6 +41,8 @@ pub fn all() -> Routes<Arc<Services>> {
         totp::routes,
         setup::routes,
         member::routes,
+        invitation::routes,
+        role::routes,
         account::routes,
         api_key::routes,
         plugin::routes,

@@ -8,8 +8,9 @@ use factotum_model::{
     AccountKind, Clock, Grants, InitiatorKind, OrgId, PersonId, Principal, Redacted, Timestamp,
 };
 use factotum_storage::api_keys::{self, NewApiKey};
+use factotum_storage::credentials::Candidate;
 use factotum_storage::organizations::{self, Organization};
-use factotum_storage::{Storage, StorageError, Tx, audit_entries, credentials, people, sessions};
+use factotum_storage::{Storage, StorageError, Tx, audit_entries, credentials, members, people};
 use serde_json::json;
 
 use crate::mail::check_address;
@@ -51,6 +52,14 @@ pub enum BootstrapError {
         /// What is wrong, and what to do.
         reason: String,
     },
+    /// What is there already stands in the way.
+    #[error("{what}: {reason}")]
+    Refused {
+        /// The flag.
+        what: &'static str,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// The machine or the database.
     #[error(transparent)]
     Operation(#[from] OperationError),
@@ -69,11 +78,22 @@ pub async fn bootstrap(
     asked: &Bootstrap,
 ) -> Result<Bootstrapped, BootstrapError> {
     let skeleton = check(asked)?;
-    let hash = password::hash_now(&asked.password)?;
+    let known = known(storage, asked).await?;
+    let hash = if known.is_none() { Some(password::hash_now(&asked.password)?) } else { None };
     let now = clock.now();
     let mut tx = storage.write().await?;
-    let email = asked.email.trim();
-    let founding = Founding { org: asked.org.trim(), name: email, email, password_hash: &hash };
+    // Two of these at a time must not take the same name.
+    members::take_turn(&mut tx, OrgId(uuid::Uuid::nil())).await?;
+    let (name, email) = (asked.org.trim(), asked.email.trim());
+    if organizations::list(&mut tx).await?.iter().any(|org| org.name.to_lowercase() == name.to_lowercase()) {
+        let reason = format!("there is an organization `{name}` already; choose another name");
+        return Err(BootstrapError::Refused { what: "--org", reason });
+    }
+    if credentials::find(&mut tx, email).await?.map(as_compared) != known {
+        let reason = "this person's account changed at the same moment; try again".to_owned();
+        return Err(BootstrapError::Refused { what: "--email", reason });
+    }
+    let founding = Founding { org: name, name: email, email, password_hash: hash.as_deref() };
     let founded =
         found(&mut tx, &founding, "by `factotum admin bootstrap` on the server's machine", now).await?;
     let (org, admin) = (&founded.org, founded.admin.id);
@@ -112,8 +132,8 @@ pub(super) struct Founding<'a> {
     pub(super) name: &'a str,
     /// The Admin's e-mail address.
     pub(super) email: &'a str,
-    /// The Admin's password, hashed.
-    pub(super) password_hash: &'a str,
+    /// The password of an Admin who is not known yet, hashed.
+    pub(super) password_hash: Option<&'a str>,
 }
 
 /// An organization that was made in a transaction.
@@ -152,9 +172,9 @@ pub(super) async fn found(
 ) -> Result<Founded, StorageError> {
     let org = organizations::create(tx, founding.org, now).await?;
     let person = people::find_or_create(tx, founding.email, founding.name, now).await?;
-    // The person may be a member elsewhere: whoever is logged in by the old password is not by the new.
-    credentials::set_password(tx, person, founding.password_hash, now).await?;
-    sessions::end_all(tx, person, None).await?;
+    if let Some(hash) = founding.password_hash {
+        credentials::set_password(tx, person, hash, now).await?;
+    }
     let id = people::add_member(tx, org.id, person, founding.name, "Admin", now).await?;
     let admin = Principal { id, kind: AccountKind::Member, name: founding.name.to_owned() };
     let mut founded = Founded { org, admin, person, entries: Vec::new(), reason };
@@ -171,6 +191,29 @@ pub(super) fn check_org_name(name: &str) -> Result<(), String> {
         return Err(format!("give a name of 1 to {MAX_NAME_CHARS} printable characters"));
     }
     Ok(())
+}
+
+type Compared = (PersonId, Option<String>);
+
+fn as_compared(person: Candidate) -> Compared {
+    (person.person_id, person.password_hash)
+}
+
+/// The person with this address, if they are known; then the password has to be theirs, and it stays what it is.
+async fn known(storage: &Storage, asked: &Bootstrap) -> Result<Option<Compared>, BootstrapError> {
+    let mut tx = storage.read().await?;
+    let Some(person) = credentials::find(&mut tx, asked.email.trim()).await? else { return Ok(None) };
+    drop(tx);
+    let reason = match &person.password_hash {
+        Some(hash) if password::matches(&asked.password, hash) => return Ok(Some(as_compared(person))),
+        Some(_) => {
+            "this address is known here, with another password: give the one that this person has, or another address"
+        }
+        None => {
+            "this address is known here, and has no password: set one by `factotum admin recover` first, or give another address"
+        }
+    };
+    Err(BootstrapError::Refused { what: "--email", reason: reason.to_owned() })
 }
 
 /// Checks what can be checked without a database; the nickname's skeleton.

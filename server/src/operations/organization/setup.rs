@@ -80,7 +80,7 @@ pub async fn setup(services: &Services, asked: &Setup, origin: &Origin) -> Resul
     if !taken || !organizations::list(&mut tx).await?.is_empty() {
         return Err(no_link());
     }
-    let founding = Founding { org, name, email: &email, password_hash: &hash };
+    let founding = Founding { org, name, email: &email, password_hash: Some(&hash) };
     let mut founded = found(&mut tx, &founding, "by the one-time link of the first start", now).await?;
     for entry in &mut founded.entries {
         entry.ip = Some(origin.address);

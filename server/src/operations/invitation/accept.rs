@@ -1,0 +1,261 @@
+//! Taking an invitation up. What must hold: whoever holds the link gets the roles only while the inviter may still give them; somebody who is known
+//! shows their own password, and nothing here sets it anew; a second factor is not gone round; member, session and entry commit together; and a
+//! link that is unknown, used, withdrawn or too old gets one answer.
+
+use factotum_model::account::BASE_ACCOUNT_NAME;
+use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
+use factotum_model::nickname::check_nickname;
+use factotum_model::{
+    AccountKind, Action, Authority, Digest, InitiatorKind, PersonId, Principal, Redacted, authorize,
+};
+use factotum_storage::invitations::{self, Guest, Invitation};
+use factotum_storage::organizations::{self, Organization};
+use factotum_storage::sessions::Method;
+use factotum_storage::{Tx, accounts, audit_entries, credentials, members, people, roles};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::operations::caller::covers;
+use crate::operations::member::together;
+use crate::operations::session::{self, Begun};
+use crate::operations::{OperationError, Origin, Services, Token, password};
+
+/// What `POST /invitations/accept` takes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Acceptance {
+    /// What stands behind `token=` in the link.
+    #[schemars(with = "String")]
+    pub token: Redacted,
+    /// What the others see; whoever is known keeps their name unless given.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// A new password, or the one that they have.
+    #[schemars(with = "String")]
+    pub password: Redacted,
+}
+
+/// An invitation that was taken up.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The new member.
+    pub member: Principal,
+    /// The organization.
+    pub organization: Organization,
+    /// Their session; none for whoever has a second factor, and logs in with it.
+    pub session: Option<Begun>,
+}
+
+/// What was looked up before the password was looked at, which takes its time.
+struct Known {
+    invitation: Invitation,
+    organization: Organization,
+    guest: Option<Guest>,
+}
+
+/// Takes it up.
+pub async fn accept(
+    services: &Services,
+    origin: &Origin,
+    asked: &Acceptance,
+) -> Result<Accepted, OperationError> {
+    services.attempts.by_anybody(origin.address).inspect_err(|_| {
+        services.refusals.count(origin.address, "too many tries of invitations");
+    })?;
+    let hash = asked.token.expose().parse::<Token>().ok().map(|token| token.hash());
+    let known = match hash {
+        Some(hash) => look_up(services, hash).await?.map(|known| (hash, known)),
+        None => None,
+    };
+    let Some((hash, known)) = known else {
+        services.refusals.count(origin.address, "an unknown invitation");
+        return Err(unusable());
+    };
+    match take_up(services, origin, hash, &known, asked).await {
+        Err(error) if error.is_denial(false) => {
+            Err(services.denials.settle(services, nobodys_entry(services, origin, &known), error).await)
+        }
+        other => other,
+    }
+}
+
+async fn look_up(services: &Services, hash: Digest) -> Result<Option<Known>, OperationError> {
+    let mut tx = services.storage.read().await?;
+    let Some(invitation) = invitations::by_token(&mut tx, hash).await? else { return Ok(None) };
+    let org = invitation.org_id;
+    let organization = organizations::get(&mut tx, org).await?.ok_or(OperationError::NotFound)?;
+    let guest = invitations::guest(&mut tx, org, &invitation.email).await?;
+    Ok(Some(Known { invitation, organization, guest }))
+}
+
+async fn take_up(
+    services: &Services,
+    origin: &Origin,
+    hash: Digest,
+    known: &Known,
+    asked: &Acceptance,
+) -> Result<Accepted, OperationError> {
+    let Known { invitation, organization, guest } = known;
+    // Both limits that log-ins have: this must be no way to try more passwords.
+    services.attempts.to_log_in(&invitation.email, origin.address)?;
+    services.attempts.to_log_in_from_afar(&invitation.email)?;
+    if invitation.expires_at <= services.now() {
+        return Err(unusable());
+    }
+    if guest.as_ref().is_some_and(|guest| guest.account.is_some()) {
+        return Err(OperationError::Conflict("you are a member already; log in instead".to_owned()));
+    }
+    let name = name(asked, guest.as_ref())?;
+    let new_hash = proven(services, known, asked, &name).await?;
+
+    let org = invitation.org_id;
+    let mut tx = services.storage.write().await?;
+    members::take_turn(&mut tx, org).await?;
+    let now = services.now();
+    let still = invitations::by_token(&mut tx, hash).await?.filter(|i| i.expires_at > now);
+    still.ok_or_else(unusable)?;
+    if invitations::guest(&mut tx, org, &invitation.email).await? != *guest {
+        return Err(changed_meanwhile());
+    }
+    if let Some(Guest { person, password_hash: Some(compared), .. }) = guest
+        && !credentials::is_still(&mut tx, *person, compared).await?
+    {
+        return Err(changed_meanwhile());
+    }
+    let given = still_given(&mut tx, services, invitation).await?;
+    let person = match (guest, new_hash) {
+        (Some(guest), _) => guest.person,
+        (None, Some(new_hash)) => person(&mut tx, services, &invitation.email, &name, &new_hash).await?,
+        (None, None) => return Err(changed_meanwhile()),
+    };
+    let account = members::create(&mut tx, org, person, &name, &invitation.roles, now).await?;
+    if !invitations::take_up(&mut tx, invitation, account, now).await? {
+        return Err(unusable());
+    }
+    let member = Principal { id: account, kind: AccountKind::Member, name };
+    let session = if guest.as_ref().is_some_and(|guest| guest.second_factor) {
+        None
+    } else {
+        Some(session::begin(&mut tx, services, (org, &member, person), Method::Invitation, origin).await?)
+    };
+    let mut entry = entry(services, origin, org, member.clone(), InitiatorKind::Member);
+    entry.session_id = session.as_ref().map(|session| session.id);
+    entry.targets = vec![
+        Target::named("account", account, &member.name),
+        Target::named("invitation", invitation.id, &invitation.email),
+    ];
+    entry.change = Some(json!({"after": {"roles": given, "invited_by": invitation.invited_by}}));
+    audit_entries::append(&mut tx, &[entry]).await?;
+    tx.commit().await?;
+    Ok(Accepted { member, organization: organization.clone(), session })
+}
+
+/// The name that the account gets.
+fn name(asked: &Acceptance, guest: Option<&Guest>) -> Result<String, OperationError> {
+    let name = asked.name.as_deref().or_else(|| guest.map(|guest| guest.name.as_str()));
+    let name =
+        name.ok_or_else(|| OperationError::invalid("name", "say what the others are to see as your name"))?;
+    check_nickname(name).map_err(|e| OperationError::invalid("name", e))?;
+    Ok(name.to_owned())
+}
+
+/// That whoever asks is who was invited, if they are known; else the hash of the password that they choose.
+async fn proven(
+    services: &Services,
+    known: &Known,
+    asked: &Acceptance,
+    name: &str,
+) -> Result<Option<String>, OperationError> {
+    let Some(guest) = &known.guest else {
+        let about = [known.invitation.email.as_str(), name, known.organization.name.as_str()];
+        password::check(&asked.password, false, &about)?;
+        return Ok(Some(password::hash(services, &asked.password).await?));
+    };
+    // Also without a stored password, so that the time tells nothing.
+    let fits = password::verify(services, &asked.password, guest.password_hash.as_deref()).await?;
+    if fits {
+        return Ok(None);
+    }
+    let reason = "this address belongs to somebody who is known here: give the password that you have; if you have forgotten it, or never had one, set one by “forgot password” first";
+    Err(denied(reason))
+}
+
+/// What the inviter may still give: the roles' names.
+async fn still_given(
+    tx: &mut Tx,
+    services: &Services,
+    invitation: &Invitation,
+) -> Result<Vec<String>, OperationError> {
+    let (org, now) = (invitation.org_id, services.now());
+    let gone = || denied("whoever invited you may not do so any more; ask for a new invitation");
+    let held = accounts::effective_grants(tx, org, invitation.invited_by, now).await?.ok_or_else(gone)?;
+    let mut given = Vec::new();
+    for id in &invitation.roles {
+        given.push(roles::get(tx, org, *id).await?.ok_or_else(gone)?);
+    }
+    authorize(&Authority::of(held.clone()), Action::MEMBERS_CREATE, None).map_err(|_| gone())?;
+    covers(&held, &together(&given), "the invitation").map_err(|_| gone())?;
+    Ok(given.into_iter().map(|role| role.name).collect())
+}
+
+/// Makes the person. Somebody else who made them at the same moment wins: their password stands.
+async fn person(
+    tx: &mut Tx,
+    services: &Services,
+    email: &str,
+    name: &str,
+    hash: &str,
+) -> Result<PersonId, OperationError> {
+    let now = services.now();
+    let person = people::create(tx, email, name, now).await?.ok_or_else(changed_meanwhile)?;
+    credentials::set_password(tx, person, hash, now).await?;
+    Ok(person)
+}
+
+fn unusable() -> OperationError {
+    denied("this invitation is not known, or was used, withdrawn or not taken up in time; ask for a new one")
+}
+
+fn denied(reason: &str) -> OperationError {
+    OperationError::Denied { permission: "invitation".to_owned(), reason: reason.to_owned() }
+}
+
+fn changed_meanwhile() -> OperationError {
+    OperationError::Conflict("something changed at the same moment; send the request again".to_owned())
+}
+
+fn entry(
+    services: &Services,
+    origin: &Origin,
+    org: factotum_model::OrgId,
+    actor: Principal,
+    kind: InitiatorKind,
+) -> AuditEntry {
+    AuditEntry {
+        ip: Some(origin.address),
+        user_agent: origin.user_agent.clone(),
+        request_id: Some(origin.request_id),
+        ..AuditEntry::new(
+            org,
+            services.now(),
+            "invitation.accept",
+            AuditOutcome::Ok,
+            actor,
+            AuditInitiator::of(kind),
+        )
+    }
+}
+
+/// Whoever is refused here has no account in the organization; the base account stands for it.
+fn nobodys_entry(services: &Services, origin: &Origin, known: &Known) -> AuditEntry {
+    let Known { invitation, organization, .. } = known;
+    let base = Principal {
+        id: organization.base_account,
+        kind: AccountKind::Base,
+        name: BASE_ACCOUNT_NAME.to_owned(),
+    };
+    let mut entry = entry(services, origin, invitation.org_id, base, InitiatorKind::System);
+    entry.targets = vec![Target::named("invitation", invitation.id, &invitation.email)];
+    entry
+}
