@@ -6,6 +6,7 @@ use std::time::Duration;
 use factotum_model::{AccountId, Digest, OrgId, PersonId, RoleId};
 use factotum_storage::invitations::{self, NewInvitation};
 use factotum_storage::{Storage, StorageError, members, people, roles};
+use tokio::task::JoinSet;
 
 use crate::attacks::Scene;
 use crate::fixture::grants;
@@ -59,9 +60,10 @@ on_both! {
         let (_, bob) = world.member("bob@example.com", &[admin]).await;
         let (org, other) = (world.org.id, world.another_node().await);
         for round in 0..TRIES {
-            let first = tokio::spawn(demote(world.storage.clone(), org, ann, viewer));
-            let second = tokio::spawn(demote(other.clone(), org, bob, viewer));
-            let went = [first.await.unwrap().unwrap(), second.await.unwrap().unwrap()];
+            let mut both = JoinSet::new();
+            both.spawn(demote(world.storage.clone(), org, ann, viewer));
+            both.spawn(demote(other.clone(), org, bob, viewer));
+            let went: Vec<bool> = both.join_all().await.into_iter().map(Result::unwrap).collect();
             assert_eq!(went.iter().filter(|went| **went).count(), 1, "round {round}");
             assert_eq!(world.read(async |tx| members::admins(tx, org).await).await.len(), 1, "round {round}");
             for account in [ann, bob] {

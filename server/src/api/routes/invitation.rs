@@ -7,7 +7,7 @@ use axum::extract::Path;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use factotum_model::Action;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +82,7 @@ async fn create(
     idempotency: IdempotencyKey,
     headers: HeaderMap,
     body: Body,
-) -> Answer<(StatusCode, Json<InvitationView>)> {
+) -> Answer<Response> {
     let doing = "invitation.create";
     let (new, bytes) =
         guarded::read::<NewInvitation>(&services, &caller, doing, &headers, body, None).await?;
@@ -91,7 +91,8 @@ async fn create(
     let mut view = InvitationView::from(&made.invited);
     view.url = Some(made.url);
     view.mail_sent = Some(made.mail_sent);
-    Ok((StatusCode::CREATED, Json(view)))
+    // The link is shown this once.
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(view)).into_response())
 }
 
 #[derive(Deserialize)]
@@ -129,13 +130,11 @@ async fn accept(
         org_name: accepted.organization.name,
         session: accepted.session.is_some(),
     };
-    let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    let answer = (StatusCode::CREATED, no_store);
     Ok(match accepted.session {
         Some(begun) => {
             let cookie = SetSession::Begin(begun.token, begun.now, begun.expires_at);
-            (answer.0, answer.1, cookie, Json(view)).into_response()
+            (StatusCode::CREATED, cookie, Json(view)).into_response()
         }
-        None => (answer.0, answer.1, Json(view)).into_response(),
+        None => (StatusCode::CREATED, Json(view)).into_response(),
     })
 }
