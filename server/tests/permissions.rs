@@ -16,7 +16,7 @@ use factotum_server::api::metrics::Metrics;
 use factotum_server::api::{router, routes};
 use factotum_server::config::{Config, Environment};
 use factotum_server::operations::organization::{Bootstrap, bootstrap};
-use factotum_server::operations::{Denials, KeyUses, Refusals, Services};
+use factotum_server::operations::{Denials, KeyCache, KeyUses, Refusals, Services, UnknownKeys};
 use factotum_server::serve::open;
 use factotum_webhook::Webhooks;
 use http::{Request, StatusCode};
@@ -62,6 +62,8 @@ async fn fixture() -> Fixture {
         limits: config.limits.clone(),
         public_url: "http://localhost".into(),
         denials: Denials::default(),
+        key_cache: KeyCache::default(),
+        unknown_keys: UnknownKeys::new(600),
         key_uses: KeyUses::default(),
         refusals: Refusals::default(),
         metrics: Arc::new(Metrics::register()),

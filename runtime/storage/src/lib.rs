@@ -26,6 +26,7 @@ pub mod people;
 pub mod plugins;
 mod principal;
 pub mod recover;
+pub mod revocations;
 pub mod runs;
 pub mod schedules;
 pub mod secrets;

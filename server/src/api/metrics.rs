@@ -51,6 +51,8 @@ pub struct Metrics {
     pub unauthenticated: Counter,
     /// What was refused with 403.
     pub denied: Counter,
+    /// Keys that the database was asked about.
+    pub key_queries: Counter,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -68,6 +70,8 @@ impl Metrics {
             Family::new_with_constructor(|| Histogram::new(LATENCY_BOUNDS));
         let connections = Gauge::default();
         let (unauthenticated, denied) = (Counter::default(), Counter::default());
+        let key_queries = Counter::default();
+        registry.register("key_queries", "Keys that the database was asked about", key_queries.clone());
         registry.register("http_requests", "HTTP requests answered", requests.clone());
         registry.register("http_request_seconds", "Time to the head of the answer", latency.clone());
         registry.register("http_connections", "Open HTTP connections", connections.clone());
@@ -94,6 +98,7 @@ impl Metrics {
             connections,
             unauthenticated,
             denied,
+            key_queries,
         }
     }
 

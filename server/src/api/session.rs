@@ -68,7 +68,7 @@ pub fn same_origin(parts: &Parts, public_url: &str) -> bool {
         return site == "same-origin";
     }
     let Some(origin) = text(ORIGIN.as_str()) else { return false };
-    let own = text(HOST.as_str()).or_else(|| parts.uri.authority().map(|a| a.as_str()));
+    let own = text(HOST.as_str()).or_else(|| parts.uri.authority().map(http::uri::Authority::as_str));
     let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
     origin == public_url || (host.is_some() && host == own)
 }

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::metrics::Metrics;
 use crate::config::{Config, Environment};
 use crate::http::Listener;
-use crate::operations::{Denials, KeyUses, Refusals, Services};
+use crate::operations::{Denials, KeyCache, KeyUses, Refusals, Services, UnknownKeys};
 
 /// Why the server cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +75,8 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
         limits: config.limits.clone(),
         public_url: public_url.clone(),
         denials: Denials::default(),
+        key_cache: KeyCache::default(),
+        unknown_keys: UnknownKeys::new(config.limits.unknown_keys_per_minute),
         key_uses: KeyUses::default(),
         refusals: Refusals::default(),
         metrics: Arc::new(Metrics::register()),
@@ -86,6 +88,8 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     tasks.spawn(async move { own.scheduler.run(until).await });
     let (own, until) = (Arc::clone(&services), last.clone());
     tasks.spawn(async move { own.webhooks.tally(until).await });
+    let (own, until) = (Arc::clone(&services), last.clone());
+    tasks.spawn(async move { own.key_cache.run(&own.storage, until).await });
     tasks.spawn(upkeep::run(Arc::clone(&services), last.clone()));
 
     tracing::info!(address = %listener.address(), %public_url, version = env!("CARGO_PKG_VERSION"), "listening");

@@ -8,6 +8,8 @@ mod audit;
 mod bad_input;
 mod cli;
 mod crash;
+mod key_cache;
+mod key_rotation;
 mod ledger;
 mod limits;
 mod promises;
