@@ -17,7 +17,9 @@ use factotum_server::api::{router, routes};
 use factotum_server::config::{Config, Environment};
 use factotum_server::mail::Mailer;
 use factotum_server::operations::organization::{Bootstrap, bootstrap};
-use factotum_server::operations::{Attempts, Denials, Hashing, KeyUses, Refusals, Services, invitation};
+use factotum_server::operations::{
+    Attempts, Denials, Hashing, KeyCache, KeyUses, Refusals, Services, UnknownKeys, invitation,
+};
 use factotum_server::serve::open;
 use factotum_webhook::Webhooks;
 use http::{Request, StatusCode};
@@ -64,6 +66,8 @@ async fn fixture() -> Fixture {
         limits: config.limits.clone(),
         public_url: "http://localhost".into(),
         denials: Denials::default(),
+        key_cache: KeyCache::default(),
+        unknown_keys: UnknownKeys::new(600),
         key_uses: KeyUses::default(),
         refusals: Refusals::default(),
         invitation_limits: invitation::Limits::default(),

@@ -96,6 +96,27 @@ mod tests {
         assert!(KeyText::parse("fct_é").is_err());
     }
 
+    /// What secret scanners are told: docs/accounts-and-keys.md.
+    #[test]
+    fn the_documented_key_is_one() {
+        const DOCS: &str = include_str!("../../../docs/accounts-and-keys.md");
+        let mut entropy = [0; ENTROPY_BYTES];
+        for (value, byte) in (0..).zip(&mut entropy) {
+            *byte = value;
+        }
+        let key = KeyText::from_entropy(&entropy);
+        assert_eq!(key.expose(), "fct_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf_1Yo7hP");
+        for stated in [
+            format!("| key | `{}` |", key.expose()),
+            format!("| CRC-32 | `{:08x}`", crc32fast::hash(&key.expose().as_bytes()[4..47])),
+            format!("| SHA-256, as stored | `{}` |", key.hash().hex()),
+            format!("| `{}` |", std::str::from_utf8(ALPHABET).expect("ASCII")),
+            format!(r"\bfct_[0-9A-Za-z]{{{SECRET_CHARS}}}_[0-9A-Za-z]{{{CHECKSUM_CHARS}}}\b"),
+        ] {
+            assert!(DOCS.contains(&stated), "docs/accounts-and-keys.md does not say {stated}");
+        }
+    }
+
     #[test]
     fn different_entropy_makes_different_keys() {
         let mut other = [0; 32];

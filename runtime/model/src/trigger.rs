@@ -62,6 +62,8 @@ pub enum Reply {
 pub const MAX_REPLY_MS: u64 = 120_000;
 /// The largest webhook body that can be set, in bytes.
 pub const MAX_BODY_BYTES: u64 = 16 << 20;
+/// The most deliveries per minute, and at once, that a webhook's rate can say.
+pub const MAX_RATE: u32 = 1_000_000;
 /// The longest dedup key, in bytes.
 pub const MAX_DEDUP_KEY_BYTES: usize = 512;
 
@@ -78,6 +80,9 @@ pub struct WebhookConfig {
     /// How a repeated delivery is recognised; `None` takes each as new.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dedup: Option<Dedup>,
+    /// How many deliveries are taken; `None` takes as many as come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
     /// The methods taken; others get 405.
     pub methods: Vec<String>,
     /// The largest body taken, in bytes; more gets 413.
@@ -91,10 +96,21 @@ impl Default for WebhookConfig {
             reply_timeout_ms: 30_000,
             verify: Verify::default(),
             dedup: None,
+            rate: None,
             methods: vec!["POST".into(), "PUT".into(), "PATCH".into(), "GET".into(), "DELETE".into()],
             max_body_bytes: 1 << 20,
         }
     }
+}
+
+/// How many deliveries a webhook takes. Each node counts its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// How many in a minute, over time.
+    pub per_minute: u32,
+    /// How many at once, after a pause.
+    pub burst: u32,
 }
 
 /// How a delivery proves where it comes from.

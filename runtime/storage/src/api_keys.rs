@@ -6,6 +6,7 @@ use factotum_model::{AccountId, AccountKind, Digest, Grants, KeyId, OrgId, Princ
 use crate::connection::{Row, Tx};
 use crate::error::StorageError;
 use crate::principal::KeyHolder;
+use crate::revocations::Revocations;
 
 /// An API key.
 #[derive(Debug, Clone)]
@@ -20,8 +21,10 @@ pub struct ApiKey {
     pub nickname: String,
     /// What it may do.
     pub grants: Grants,
-    /// Who made it.
-    pub created_by: AccountId,
+    /// Who made it, by today's name.
+    pub created_by: Principal,
+    /// Whether that account is gone.
+    pub creator_left: bool,
     /// When.
     pub created_at: Timestamp,
     /// When it ends by itself.
@@ -59,7 +62,9 @@ pub struct NewApiKey {
     pub allowed_networks: Vec<String>,
 }
 
-const COLUMNS: &str = "id, account_id, prefix, nickname, grants, created_by, created_at, expires_at, allowed_networks, rotated_at, revoked_at, last_used_at, last_used_from";
+const SELECT: &str = "SELECT k.id, k.account_id, k.prefix, k.nickname, k.grants, k.created_at, k.expires_at, k.allowed_networks, k.rotated_at, \
+    k.revoked_at, k.last_used_at, k.last_used_from, c.id, c.kind, c.name, c.deleted_at \
+    FROM api_keys k JOIN accounts c ON c.id = k.created_by AND c.org_id = k.org_id";
 
 /// Makes a key and its service account. [`StorageError::Exists`] if an active key has a name like it.
 pub async fn create(
@@ -114,7 +119,7 @@ fn nickname_in_use() -> StorageError {
 /// One key, active or not.
 pub async fn get(tx: &mut Tx, org: OrgId, id: KeyId) -> Result<Option<ApiKey>, StorageError> {
     let row = tx
-        .query_built(format!("SELECT {COLUMNS} FROM api_keys WHERE org_id = $1 AND id = $2"))
+        .query_built(format!("{SELECT} WHERE k.org_id = $1 AND k.id = $2"))
         .bind(org.0)
         .bind(id.0)
         .fetch_optional()
@@ -125,7 +130,7 @@ pub async fn get(tx: &mut Tx, org: OrgId, id: KeyId) -> Result<Option<ApiKey>, S
 /// The key of a service account.
 pub async fn of_account(tx: &mut Tx, org: OrgId, account: AccountId) -> Result<Option<ApiKey>, StorageError> {
     let row = tx
-        .query_built(format!("SELECT {COLUMNS} FROM api_keys WHERE org_id = $1 AND account_id = $2"))
+        .query_built(format!("{SELECT} WHERE k.org_id = $1 AND k.account_id = $2"))
         .bind(org.0)
         .bind(account.0)
         .fetch_optional()
@@ -133,51 +138,78 @@ pub async fn of_account(tx: &mut Tx, org: OrgId, account: AccountId) -> Result<O
     row.as_ref().map(read).transpose()
 }
 
-/// The active keys of an organization, newest first; with `unused_since`, those not used since then.
+/// Which active keys a list is of.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KeyFilter {
+    /// Only those not used since then.
+    pub unused_since: Option<Timestamp>,
+    /// Only those whose maker is gone, or is not.
+    pub creator_left: Option<bool>,
+}
+
+/// The active keys of an organization, newest first.
 pub async fn list(
     tx: &mut Tx,
     org: OrgId,
-    unused_since: Option<Timestamp>,
+    filter: KeyFilter,
     before: Option<KeyId>,
     limit: u32,
 ) -> Result<Vec<ApiKey>, StorageError> {
     let rows = tx
         .query_built(format!(
-            "SELECT {COLUMNS} FROM api_keys WHERE org_id = $1 AND revoked_at IS NULL AND id < $2 \
-             AND ($3 < 0 OR COALESCE(last_used_at, created_at) < $3) ORDER BY id DESC LIMIT $4"
+            "{SELECT} WHERE k.org_id = $1 AND k.revoked_at IS NULL AND k.id < $2 \
+             AND ($3 < 0 OR COALESCE(k.last_used_at, k.created_at) < $3) \
+             AND ($4 < 0 OR $4 = CASE WHEN c.deleted_at IS NULL THEN 0 ELSE 1 END) ORDER BY k.id DESC LIMIT $5"
         ))
         .bind(org.0)
         .bind(before.map_or(uuid::Uuid::max(), |k| k.0))
-        .bind(unused_since.map_or(-1, Timestamp::as_micros))
+        .bind(filter.unused_since.map_or(-1, Timestamp::as_micros))
+        .bind(filter.creator_left.map_or(-1, i64::from))
         .bind(i64::from(limit))
         .fetch_all()
         .await?;
     rows.iter().map(read).collect()
 }
 
-/// Who holds the key with this hash. A revoked key has no hash any more, so it is not found here.
-pub async fn holder(tx: &mut Tx, secret_hash: Digest) -> Result<Option<KeyHolder>, StorageError> {
+/// Keeps a key as it is until this transaction ends: whoever revokes or rotates it waits.
+pub async fn hold(tx: &mut Tx, org: OrgId, id: KeyId) -> Result<(), StorageError> {
+    tx.query("SELECT id FROM api_keys WHERE org_id = $1 AND id = $2 /*UPDATE*/")
+        .bind(org.0)
+        .bind(id.0)
+        .fetch_optional()
+        .await
+        .map(drop)
+}
+
+/// Who holds the key with this hash, and how many revocations that answer knows of. A revoked key has no hash any more, so it is
+/// not found here. One statement, so that a cache can tell whether the answer is older than what it has seen.
+pub async fn holder(
+    tx: &mut Tx,
+    secret_hash: Digest,
+) -> Result<(Option<KeyHolder>, Revocations), StorageError> {
     let row = tx
         .query(
-            "SELECT id, prefix, org_id, account_id, nickname, grants, expires_at, revoked_at, allowed_networks \
-             FROM api_keys WHERE secret_hash = $1",
+            "SELECT r.seq, k.expires_at, k.id, k.prefix, k.org_id, k.account_id, k.nickname, k.grants, k.allowed_networks \
+             FROM revocations r LEFT JOIN api_keys k ON k.secret_hash = $1 WHERE r.one = 1",
         )
         .bind(secret_hash.0.to_vec())
         .fetch_optional()
         .await?;
-    row.map(|row| {
-        Ok(KeyHolder {
-            key_id: row.id(0)?,
-            prefix: row.get(1)?,
-            org_id: row.id(2)?,
-            principal: Principal { id: row.id(3)?, kind: AccountKind::ApiKey, name: row.get(4)? },
-            grants: row.json(5, "api_keys.grants")?,
-            expires_at: row.maybe_time(6)?,
-            revoked_at: row.maybe_time(7)?,
-            allowed_networks: row.json(8, "api_keys.allowed_networks")?,
-        })
-    })
-    .transpose()
+    let row = row.ok_or_else(|| StorageError::damaged("revocations", "the row is missing"))?;
+    let count = row.get(0).map(Revocations)?;
+    if row.get::<Option<uuid::Uuid>>(2)?.is_none() {
+        return Ok((None, count));
+    }
+    let holder = KeyHolder {
+        key_id: row.id(2)?,
+        prefix: row.get(3)?,
+        org_id: row.id(4)?,
+        principal: Principal { id: row.id(5)?, kind: AccountKind::ApiKey, name: row.get(6)? },
+        grants: row.json(7, "api_keys.grants")?,
+        expires_at: row.maybe_time(1)?,
+        allowed_networks: row.json(8, "api_keys.allowed_networks")?,
+    };
+    Ok((Some(holder), count))
 }
 
 /// Revokes a key: its secret's hash is erased and its account goes, in this transaction. Whether it was active. The caller
@@ -240,19 +272,22 @@ pub async fn expired(tx: &mut Tx, now: Timestamp, limit: u32) -> Result<Vec<(Org
 }
 
 fn read(row: &Row) -> Result<ApiKey, StorageError> {
+    let word: String = row.get(13)?;
+    let kind = AccountKind::from_word(&word).ok_or_else(|| StorageError::damaged("accounts.kind", word))?;
     Ok(ApiKey {
         id: row.id(0)?,
         account_id: row.id(1)?,
         prefix: row.get(2)?,
         nickname: row.get(3)?,
         grants: row.json(4, "api_keys.grants")?,
-        created_by: row.id(5)?,
-        created_at: row.time(6)?,
-        expires_at: row.maybe_time(7)?,
-        allowed_networks: row.json(8, "api_keys.allowed_networks")?,
-        rotated_at: row.maybe_time(9)?,
-        revoked_at: row.maybe_time(10)?,
-        last_used_at: row.maybe_time(11)?,
-        last_used_from: row.get(12)?,
+        created_by: Principal { id: row.id(12)?, kind, name: row.get(14)? },
+        creator_left: row.maybe_time(15)?.is_some(),
+        created_at: row.time(5)?,
+        expires_at: row.maybe_time(6)?,
+        allowed_networks: row.json(7, "api_keys.allowed_networks")?,
+        rotated_at: row.maybe_time(8)?,
+        revoked_at: row.maybe_time(9)?,
+        last_used_at: row.maybe_time(10)?,
+        last_used_from: row.get(11)?,
     })
 }

@@ -168,6 +168,11 @@ pub(crate) const fn turn(backend: Backend) -> Option<&'static str> {
     }
 }
 
+/// Whether other nodes may be at work on the database. A SQLite file is one node's: the lock on its data folder proves it.
+pub(crate) const fn is_shared(backend: Backend) -> bool {
+    matches!(backend, Backend::Postgres)
+}
+
 /// The database's clock in microseconds since the epoch: what leases go by.
 pub(crate) const fn clock_sql(backend: Backend) -> &'static str {
     match backend {

@@ -31,6 +31,7 @@ pub mod plugins;
 mod principal;
 pub mod recover;
 pub mod recovery_codes;
+pub mod revocations;
 pub mod roles;
 pub mod runs;
 pub mod schedules;

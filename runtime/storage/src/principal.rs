@@ -262,8 +262,6 @@ pub struct KeyHolder {
     pub grants: Grants,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
-    /// When it was revoked: then it may do nothing, but its attempt is attributed.
-    pub revoked_at: Option<Timestamp>,
     /// The networks it may be used from, as CIDR texts; empty means any.
     pub allowed_networks: Vec<String>,
 }

@@ -1,15 +1,15 @@
 //! Who asks: `Authorization: Bearer fct_…`, or a session's cookie. What must hold: a mistyped key makes no query; a key in the query string
-//! or a cookie counts for nothing; a bearer request ignores cookies; an unknown, a revoked and an expired key get the same answer; a session
-//! changes something only from the server's own pages.
+//! or a cookie counts for nothing; a bearer request ignores cookies; an unknown, a revoked and an expired key get the same answer; a
+//! flood of unknown keys costs no queries; a session changes something only from the server's own pages.
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::FromRequestParts;
-use factotum_model::Authority;
 use factotum_model::api_key::KeyText;
 use factotum_model::audit::{Credential, Target};
+use factotum_model::{Authority, Digest};
 use factotum_storage::accounts::KeyHolder;
 use factotum_storage::sessions::{self, SessionHolder};
 use factotum_storage::{StorageError, api_keys};
@@ -20,6 +20,7 @@ use ipnet::IpNet;
 use super::error::ApiError;
 use super::problem::{Code, Problem};
 use super::session;
+use crate::operations::key_cache::Found;
 use crate::operations::{Caller, OperationError, Origin, Services, Token, Via};
 
 /// How old what is known of a session's last use may be.
@@ -46,20 +47,16 @@ impl FromRequestParts<Arc<Services>> for Caller {
 }
 
 async fn by_key(services: &Services, origin: Origin, key: &KeyText) -> Result<Caller, ApiError> {
-    let mut tx = services.storage.read().await.map_err(OperationError::from)?;
-    let holder = api_keys::holder(&mut tx, key.hash()).await.map_err(OperationError::from)?;
-    drop(tx);
+    let holder = holder(services, &origin, key.hash()).await?;
     let now = services.now();
-    let valid = |h: &KeyHolder| h.revoked_at.is_none() && h.expires_at.is_none_or(|at| at > now);
-    let Some(holder) = holder.filter(valid) else {
+    let Some(holder) = holder.filter(|h| h.expires_at.is_none_or(|at| at > now)) else {
         return Err(unauthenticated(services, &origin, "an unknown, revoked or expired key"));
     };
-    let credential = Credential { key_id: holder.key_id, prefix: holder.prefix };
     let caller = Caller {
         org_id: holder.org_id,
-        principal: holder.principal,
-        authority: Authority::of(holder.grants),
-        via: Via::Key(credential),
+        principal: holder.principal.clone(),
+        authority: Authority::of(holder.grants.clone()),
+        via: Via::Key(Credential { key_id: holder.key_id, prefix: holder.prefix.clone() }),
         origin,
     };
     if !allowed_from(&holder.allowed_networks, caller.origin.address) {
@@ -70,6 +67,48 @@ async fn by_key(services: &Services, origin: Origin, key: &KeyText) -> Result<Ca
     }
     services.key_uses.note(holder.key_id, now, caller.origin.address);
     Ok(caller)
+}
+
+/// Who holds a key: from the cache, where that counts, else from the database, about unknown keys only so often.
+async fn holder(
+    services: &Services,
+    origin: &Origin,
+    hash: Digest,
+) -> Result<Option<Arc<KeyHolder>>, ApiError> {
+    let started = Instant::now();
+    let guess = match services.key_cache.find(hash, started) {
+        Found::Current(holder) => return Ok(Some(holder)),
+        Found::Nobodys => return Ok(None),
+        Found::Former => false,
+        Found::Unknown => true,
+    };
+    if guess && let Err(wait) = services.unknown_keys.take(origin.address) {
+        services.refusals.count(origin.address, "too many unknown keys");
+        return Err(too_many(wait).into());
+    }
+    services.metrics.key_queries.inc();
+    let read = async {
+        let mut tx = services.storage.read().await?;
+        api_keys::holder(&mut tx, hash).await
+    };
+    let (holder, count) = read.await.map_err(OperationError::from)?;
+    let holder = holder.map(Arc::new);
+    services.key_cache.looked_up(hash, holder.clone(), count, started);
+    if guess && holder.is_some() {
+        services.unknown_keys.give_back(origin.address);
+    }
+    Ok(holder)
+}
+
+fn too_many(wait: Duration) -> Problem {
+    let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+    Problem {
+        retry_after_s: Some(seconds),
+        ..Problem::new(
+            Code::RateLimited,
+            "too many unknown API keys came from this address; check the key, and send the request again later",
+        )
+    }
 }
 
 async fn by_session(

@@ -53,6 +53,8 @@ pub struct Metrics {
     pub denied: Counter,
     /// Passwords hashed, to be stored or to be compared.
     pub password_hashes: Counter,
+    /// Keys that the database was asked about.
+    pub key_queries: Counter,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -71,6 +73,8 @@ impl Metrics {
         let connections = Gauge::default();
         let (unauthenticated, denied) = (Counter::default(), Counter::default());
         let password_hashes = Counter::default();
+        let key_queries = Counter::default();
+        registry.register("key_queries", "Keys that the database was asked about", key_queries.clone());
         registry.register("http_requests", "HTTP requests answered", requests.clone());
         registry.register("http_request_seconds", "Time to the head of the answer", latency.clone());
         registry.register("http_connections", "Open HTTP connections", connections.clone());
@@ -99,6 +103,7 @@ impl Metrics {
             unauthenticated,
             denied,
             password_hashes,
+            key_queries,
         }
     }
 

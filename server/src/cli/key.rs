@@ -14,6 +14,8 @@ const COLUMNS: &[Column] = &[
     ("GRANTS", "/grants"),
     ("LAST USED", "/last_used_at"),
     ("EXPIRES", "/expires_at"),
+    ("MADE BY", "/created_by/name"),
+    ("LEFT", "/created_by/left"),
 ];
 
 /// What to do with API keys.
@@ -38,6 +40,9 @@ pub enum KeyCommand {
         /// Only those not used since this time
         #[arg(long, value_name = "TIME")]
         unused_since: Option<String>,
+        /// Only those whose maker is gone
+        #[arg(long)]
+        creator_left: bool,
         /// How many at the most
         #[arg(long, default_value_t = 50)]
         limit: usize,
@@ -73,8 +78,9 @@ pub async fn run(command: KeyCommand, remote: &Remote, output: Output) -> Result
             }
             output.thing(&remote.json(Method::POST, "/api-keys", Some(&key)).await?)
         }
-        KeyCommand::List { unused_since, limit } => {
-            let filter = [("unused_since", unused_since.as_deref())];
+        KeyCommand::List { unused_since, creator_left, limit } => {
+            let left = creator_left.then_some("true");
+            let filter = [("unused_since", unused_since.as_deref()), ("creator_left", left)];
             output.list(&remote.list("/api-keys", &filter, limit).await?, COLUMNS)
         }
         KeyCommand::Rotate { id, overlap_s, grants } => {

@@ -99,6 +99,7 @@ pub const KEYS: &[Key] = &[
     number("limits.json_body_bytes", "1048576"),
     number("limits.connections", "10000"),
     number("limits.drain_ms", "30000"),
+    number("limits.unknown_keys_per_minute", "600"),
     number("limits.session_s", "43200"),
     number("limits.session_idle_s", "7200"),
 ];

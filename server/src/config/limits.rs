@@ -22,6 +22,8 @@ pub struct LimitsConfig {
     pub connections: usize,
     /// How long a stop waits for what is going on.
     pub drain: Duration,
+    /// How many keys that were never seen an address may show in a minute; a sixth of it at once.
+    pub unknown_keys_per_minute: u32,
     /// How long a log-in session lasts at the most.
     pub session: Duration,
     /// How long a session that is not used lasts.
@@ -49,6 +51,7 @@ impl LimitsConfig {
             json_body_bytes: within(layers, "limits.json_body_bytes", 64 << 20)?,
             connections: within(layers, "limits.connections", 1_000_000)? as usize,
             drain: Duration::from_millis(within(layers, "limits.drain_ms", 3_600_000)?),
+            unknown_keys_per_minute: within(layers, "limits.unknown_keys_per_minute", 1_000_000)? as u32,
             session: Duration::from_secs(within(layers, "limits.session_s", 30 * 24 * 3_600)?),
             session_idle: Duration::from_secs(within(layers, "limits.session_idle_s", 30 * 24 * 3_600)?),
         })

@@ -29,10 +29,12 @@ impl KeyUses {
 
     /// Writes what waits.
     pub async fn flush(&self, storage: &Storage) -> Result<(), StorageError> {
-        let waiting: Vec<_> = self.lock().drain().collect();
+        let mut waiting: Vec<_> = self.lock().drain().collect();
         if waiting.is_empty() {
             return Ok(());
         }
+        // In one order on all nodes, so that two never wait for each other's rows.
+        waiting.sort_unstable_by_key(|(key, _)| *key);
         let uses: Vec<_> = waiting.iter().map(|(key, (at, from))| (*key, *at, from.to_string())).collect();
         let written = async {
             let mut tx = storage.write().await?;

@@ -11,6 +11,7 @@ pub mod error;
 pub mod event;
 pub mod invitation;
 pub mod key;
+pub mod key_cache;
 pub mod key_uses;
 pub mod letter;
 pub mod member;
@@ -27,6 +28,7 @@ pub mod session;
 pub mod token;
 pub mod totp;
 pub mod trigger;
+pub mod unknown_keys;
 pub mod work;
 pub mod workflow;
 
@@ -49,11 +51,14 @@ pub use attempts::Attempts;
 pub use caller::{Caller, Origin, Via};
 pub use denials::Denials;
 pub use error::OperationError;
+pub use key_cache::KeyCache;
 pub use key_uses::KeyUses;
 pub use page::{Listed, Page};
 pub use password::Hashing;
+pub use rate_limit::RateLimit;
 pub use refusals::Refusals;
 pub use token::Token;
+pub use unknown_keys::UnknownKeys;
 pub use work::{Once, Work};
 
 /// What operations work with.
@@ -74,6 +79,10 @@ pub struct Services {
     pub public_url: String,
     /// Denials, on their way to the audit trail.
     pub denials: Denials,
+    /// Keys that were looked up lately.
+    pub key_cache: KeyCache,
+    /// How often an address may show keys that were never seen.
+    pub unknown_keys: UnknownKeys,
     /// When keys were last used.
     pub key_uses: KeyUses,
     /// Refusals that belong to no organization.

@@ -24,7 +24,8 @@ use crate::http::Listener;
 use crate::mail::Mailer;
 use crate::operations::organization::{SETUP_LINK_LASTS, offer_setup};
 use crate::operations::{
-    Attempts, Denials, Hashing, KeyUses, OperationError, Refusals, Services, invitation,
+    Attempts, Denials, Hashing, KeyCache, KeyUses, OperationError, Refusals, Services, UnknownKeys,
+    invitation,
 };
 
 /// Why the server cannot start or go on.
@@ -82,6 +83,8 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
         limits: config.limits.clone(),
         public_url: public_url.clone(),
         denials: Denials::default(),
+        key_cache: KeyCache::default(),
+        unknown_keys: UnknownKeys::new(config.limits.unknown_keys_per_minute),
         key_uses: KeyUses::default(),
         refusals: Refusals::default(),
         invitation_limits: invitation::Limits::default(),
@@ -98,6 +101,8 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     tasks.spawn(async move { own.scheduler.run(until).await });
     let (own, until) = (Arc::clone(&services), last.clone());
     tasks.spawn(async move { own.webhooks.tally(until).await });
+    let (own, until) = (Arc::clone(&services), last.clone());
+    tasks.spawn(async move { own.key_cache.run(&own.storage, until).await });
     tasks.spawn(upkeep::run(Arc::clone(&services), last.clone()));
 
     tracing::info!(address = %listener.address(), %public_url, version = env!("CARGO_PKG_VERSION"), "listening");

@@ -1,4 +1,5 @@
-//! What the server itself does from time to time: denials that were counted, uses of keys, the security log. What must hold: each is
+//! What the server itself does from time to time: denials that were counted, uses of keys, addresses that showed unknown
+//! keys, the security log. What must hold: each is
 //! idempotent, and the last round, at the stop, writes all that is left.
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub async fn run(services: Arc<Services>, stop: CancellationToken) {
         }
         if stopped || uses_written.elapsed() >= WRITTEN_EVERY {
             uses_written = Instant::now();
+            services.unknown_keys.forget();
             if let Err(error) = services.key_uses.flush(&services.storage).await {
                 tracing::warn!(%error, "the last uses of keys could not be written; tried again");
             }

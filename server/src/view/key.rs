@@ -26,7 +26,7 @@ pub struct KeyView {
     /// The account that acts when the key is used.
     pub service_account: AccountView,
     /// The account that made it.
-    pub created_by: String,
+    pub created_by: CreatorView,
     /// When.
     pub created_at: String,
     /// When it ends by itself.
@@ -43,6 +43,20 @@ pub struct KeyView {
     pub revoked_at: Option<String>,
 }
 
+/// Who made a key.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Creator")]
+pub struct CreatorView {
+    /// Its id.
+    pub id: String,
+    /// `member`, `base` or `api_key`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Whether it is gone: a member who was removed, a key that was revoked.
+    pub left: bool,
+}
+
 impl From<&ApiKey> for KeyView {
     fn from(key: &ApiKey) -> Self {
         Self {
@@ -56,7 +70,12 @@ impl From<&ApiKey> for KeyView {
                 kind: AccountKind::ApiKey.as_str(),
                 name: key.nickname.clone(),
             },
-            created_by: key.created_by.to_string(),
+            created_by: CreatorView {
+                id: key.created_by.id.to_string(),
+                kind: key.created_by.kind.as_str(),
+                name: key.created_by.name.clone(),
+                left: key.creator_left,
+            },
             created_at: key.created_at.to_string(),
             expires_at: key.expires_at.map(|t| t.to_string()),
             allowed_networks: key.allowed_networks.clone(),

@@ -10,6 +10,8 @@ mod cli;
 mod crash;
 mod first_start;
 mod invitations;
+mod key_cache;
+mod key_rotation;
 mod ledger;
 mod limits;
 mod log_in;

@@ -47,6 +47,65 @@ on_both_backends! {
         assert!((400..500).contains(&without.status), "a delivery without its key: {}", without.text());
     }
 
+    fn more_deliveries_than_the_rate_are_sent_away_and_stored_nowhere(backend: Backend) {
+        let server = Server::start(backend);
+        let admin = server.api();
+        admin.deploy("echo", &[]);
+        for wrong in [json!({"per_minute": 0, "burst": 1}), json!({"per_minute": 1}), json!([1, 1])] {
+            let body = json!({"workflow": "echo", "kind": "webhook", "config": {"rate": wrong}});
+            let problem = admin.post("/api/v1/triggers", &body).expect_problem(422, "invalid_field");
+            assert!(problem["field"].as_str().unwrap().starts_with("config.rate"), "{problem}");
+        }
+        let verify = json!({"preset": "hmac", "secrets": ["correct horse"], "header": "X-Signature"});
+        let config = json!({"rate": {"per_minute": 30, "burst": 5}, "verify": verify});
+        let trigger = admin.trigger("echo", "webhook", &config);
+        assert_eq!(trigger["config"]["rate"], config["rate"]);
+        let unlimited = admin.webhook("echo", &json!({}));
+        let url = trigger["url"].as_str().unwrap();
+        let hook = &url[url.find("/hooks/").unwrap()..];
+        let signature = sign("correct horse", b"{}");
+        let send = |signature: &str| {
+            server.stranger().send("POST", hook, &[("x-signature", signature)], b"{}").unwrap()
+        };
+        // Who cannot sign uses up nothing of those who can.
+        for _ in 0..10 {
+            assert_eq!(send("00").status, 401);
+        }
+        let (mut taken, mut away) = (0, 0);
+        for _ in 0..30 {
+            let answer = send(&signature);
+            if answer.status == 429 {
+                away += 1;
+                answer.expect_problem(429, "rate_limited");
+                let after: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+                assert!((1..=3).contains(&after), "one every two seconds: {after}");
+            } else {
+                answer.expect(202);
+                taken += 1;
+            }
+            server.stranger().post(&unlimited, &json!({})).expect(202);
+        }
+        assert!(taken >= 5 && away >= 10, "{taken} taken, {away} sent away");
+        let id = trigger["id"].as_str().unwrap();
+        let runs = ledger::drained(admin, "echo");
+        assert_eq!(runs.values().filter(|run| run["initiator"]["id"] == id).count(), taken);
+        factotum_tests::wait_until("the counts", || {
+            let counts = &admin.get(&format!("/api/v1/triggers/{id}")).expect(200)["counts"];
+            (counts["rejected"] == away + 10 && counts["accepted"] == taken).then_some(())
+        });
+        let told = admin.audit(&format!("trigger={id}&action=event.reject"));
+        let limited: Vec<_> =
+            told.iter().filter(|e| e["reason"].as_str().is_some_and(|r| r.starts_with("rate_limited"))).collect();
+        assert!(matches!(limited.len(), 1 | 2), "the first, and the number of the others: {told:?}");
+        // As it said, there is room again; and without a rate there always is.
+        factotum_tests::wait_until("room", || (send(&signature).status == 202).then_some(()));
+        let path = format!("/api/v1/triggers/{id}");
+        admin.patch(&path, &json!({"config": {"verify": {"preset": "hmac", "header": "X-Signature"}}})).expect(200);
+        for _ in 0..20 {
+            send(&signature).expect(202);
+        }
+    }
+
     fn the_workflow_sees_the_request_and_its_own_run(backend: Backend) {
         let server = Server::start(backend);
         server.api().deploy("echo", &[]);

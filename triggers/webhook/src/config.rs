@@ -2,7 +2,7 @@
 //! names the field of `config`; a secret is never repeated in an error; settings that look like a protection and are
 //! none are refused.
 
-use factotum_model::trigger::{MAX_BODY_BYTES, MAX_REPLY_MS, Verify, VerifyPreset, WebhookConfig};
+use factotum_model::trigger::{MAX_BODY_BYTES, MAX_RATE, MAX_REPLY_MS, Verify, VerifyPreset, WebhookConfig};
 use http::HeaderName;
 use serde_json::Value;
 
@@ -58,6 +58,13 @@ pub fn check_config(config: &Value) -> Result<WebhookConfig, ConfigError> {
             return refuse("dedup.window_days", format!("between 1 and {MAX_WINDOW_DAYS} days"));
         }
     }
+    if let Some(rate) = config.rate {
+        for (field, number) in [("rate.per_minute", rate.per_minute), ("rate.burst", rate.burst)] {
+            if !(1..=MAX_RATE).contains(&number) {
+                return refuse(field, format!("between 1 and {MAX_RATE}"));
+            }
+        }
+    }
     Ok(config)
 }
 
@@ -66,7 +73,7 @@ fn parse(config: &Value) -> Result<WebhookConfig, ConfigError> {
     if !config.is_object() {
         return refuse("", "a JSON object is expected");
     }
-    for field in ["verify", "dedup"] {
+    for field in ["verify", "dedup", "rate"] {
         if config.get(field).is_some_and(Value::is_array) {
             return refuse(field, "a JSON object is expected");
         }
@@ -168,6 +175,7 @@ mod tests {
             json!({"reply": "outcome", "reply_timeout_ms": 5000, "dedup": {"header": "X-Id"}}),
             json!({"verify": {"preset": "hmac", "secrets": ["a secret"], "header": "X-Sig", "algorithm": "sha512",
                 "encoding": "base64", "prefix": "v0=", "timestamp_header": "X-Time", "tolerance_s": 60}}),
+            json!({"rate": {"per_minute": 1, "burst": MAX_RATE}}),
             json!({"verify": {"preset": "none"}, "methods": ["POST"], "max_body_bytes": MAX_BODY_BYTES}),
         ] {
             assert!(check_config(&config).is_ok(), "{config}");
@@ -199,6 +207,14 @@ mod tests {
             (json!({"dedup": {}}), "dedup.header"),
             (json!({"dedup": {"header": "not a header"}}), "dedup.header"),
             (json!({"dedup": {"header": "x", "window_days": 91}}), "dedup.window_days"),
+            (json!({"rate": 5}), "rate"),
+            (json!({"rate": [60, 10]}), "rate"),
+            (json!({"rate": {"per_minute": 5}}), "rate.burst"),
+            (json!({"rate": {"per_minute": 0, "burst": 1}}), "rate.per_minute"),
+            (json!({"rate": {"per_minute": 1, "burst": 0}}), "rate.burst"),
+            (json!({"rate": {"per_minute": -1, "burst": 1}}), "rate.per_minute"),
+            (json!({"rate": {"per_minute": MAX_RATE + 1, "burst": 1}}), "rate.per_minute"),
+            (json!({"rate": {"per_minute": 1, "burst": 1, "per_hour": 1}}), "rate.per_hour"),
             (json!({"verify": {"preset": "github2"}}), "verify.preset"),
             (json!({"verify": {"secret": "x"}}), "verify.secret"),
             (json!({"verify": {"secrets": ["a secret"]}}), "verify.secrets"),

@@ -7,6 +7,7 @@ mod body;
 pub mod config;
 pub mod dedup;
 mod known;
+mod rate;
 mod receive;
 pub mod refusal;
 mod reply;

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer::Answer;
 use crate::known::{Cache, Known};
+use crate::rate::Rates;
 use crate::refusal::Refusal;
 use crate::request::Delivery;
 use crate::tally::Tally;
@@ -34,13 +35,14 @@ const DAY: Duration = Duration::from_hours(24);
 pub struct Webhooks {
     storage: Storage,
     cache: Cache,
+    rates: Rates,
     tally: Tally,
 }
 
 impl Webhooks {
     /// The webhooks of a database. [`Webhooks::tally`] must run beside them.
     pub fn over(storage: Storage) -> Self {
-        Self { storage, cache: Cache::default(), tally: Tally::default() }
+        Self { storage, cache: Cache::default(), rates: Rates::default(), tally: Tally::default() }
     }
 
     /// Forgets what is remembered of a trigger: to be called when it was changed or deleted.
@@ -56,6 +58,7 @@ impl Webhooks {
                 () = stop.cancelled() => stopped = true,
                 () = tokio::time::sleep(FLUSH) => {}
             }
+            self.rates.forget();
             if let Err(error) = self.tally.flush(&self.storage, stopped).await {
                 tracing::warn!(%error, "what webhooks took and refused is not written down yet");
             }
@@ -110,6 +113,8 @@ impl Webhooks {
         let payload = body::read(body, &delivery.headers, config.max_body_bytes, body::BODY_TIMEOUT).await?;
         let now = self.storage.clock().now();
         verify::verify(&config.verify, &delivery.headers, &payload, now)?;
+        // After it is known whose delivery it is: a stranger who has the URL alone uses up nothing.
+        self.rates.take(known.id, config.rate).map_err(Refusal::RateLimited)?;
         let dedup = match &config.dedup {
             Some(dedup) => Some(DedupKey {
                 key: dedup::key(dedup, &delivery.headers)?.to_owned(),

@@ -1,6 +1,8 @@
 //! Why a delivery is not taken, with the status and the code that its sender and the audit trail see. What must hold: a
 //! sender is told what to do differently, and nothing about secrets, other triggers or the inside.
 
+use std::time::Duration;
+
 use factotum_model::RequestId;
 use factotum_storage::accept::AcceptError;
 use http::StatusCode;
@@ -40,6 +42,9 @@ pub enum Refusal {
     /// The delivery has no name, and needs one.
     #[error(transparent)]
     Dedup(#[from] DedupError),
+    /// More deliveries than the trigger's rate.
+    #[error("this webhook takes no more deliveries at the moment; send it again in {} seconds", seconds(.0))]
+    RateLimited(Duration),
     /// Nothing can be committed now.
     #[error("deliveries cannot be stored at the moment; send it again in a moment")]
     Unavailable,
@@ -72,6 +77,7 @@ impl Refusal {
             Self::Dedup(_) => {
                 (StatusCode::BAD_REQUEST, "dedup_key_invalid", "The delivery's name cannot be read")
             }
+            Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many deliveries"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not now"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "A defect"),
         }
@@ -83,6 +89,7 @@ impl Refusal {
         let answer = Answer::problem(status, code, title, &self.to_string(), request);
         match self {
             Self::Paused | Self::Unavailable => answer.retry_after(RETRY_AFTER_S),
+            Self::RateLimited(wait) => answer.retry_after(seconds(wait)),
             Self::Method(allowed) => answer.allow(allowed),
             _ => answer,
         }
@@ -93,6 +100,11 @@ impl Refusal {
     pub const fn is_the_senders(&self) -> bool {
         !matches!(self, Self::NotFound | Self::Unavailable | Self::Internal)
     }
+}
+
+/// Whole seconds, after which the time is over.
+fn seconds(wait: &Duration) -> u32 {
+    u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 impl From<AcceptError> for Refusal {

@@ -12,7 +12,8 @@ use super::report::Report;
 use crate::command::{say, target};
 
 /// The bench targets that are run, with the folder of their crate.
-pub const TARGETS: [(&str, &str); 2] = [("invoke", "runtime/host"), ("commit", "runtime/storage")];
+pub const TARGETS: [(&str, &str); 3] =
+    [("invoke", "runtime/host"), ("commit", "runtime/storage"), ("keys", "server")];
 
 /// Runs them all. `postgres` is the URL of a server where databases may be made.
 pub fn measure(report: &mut Report, postgres: Option<&str>) -> anyhow::Result<()> {

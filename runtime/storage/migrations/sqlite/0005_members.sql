@@ -152,6 +152,10 @@ CREATE TABLE revocations (
     seq INTEGER NOT NULL
 ) STRICT;
 INSERT INTO revocations (one, seq) VALUES (1, 0);
+-- `INSERT OR REPLACE` would set the count back without an update.
+CREATE TRIGGER revocations_guard_insert BEFORE INSERT ON revocations BEGIN
+    SELECT RAISE(ABORT, 'guard: the count of revocations only grows');
+END;
 CREATE TRIGGER revocations_guard_update BEFORE UPDATE ON revocations WHEN NEW.seq <= OLD.seq BEGIN
     SELECT RAISE(ABORT, 'guard: the count of revocations only grows');
 END;

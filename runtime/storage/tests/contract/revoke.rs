@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use factotum_model::{AccountKind, ErrorCode, RunState};
 use factotum_storage::accept::NewRun;
-use factotum_storage::api_keys::{self, ApiKey};
+use factotum_storage::api_keys::{self, ApiKey, KeyFilter};
 use factotum_storage::audit_entries::AuditFilter;
 use factotum_storage::finish::End;
 use factotum_storage::runs::{self, Ended};
@@ -37,9 +37,9 @@ on_both! {
         assert_eq!((account.principal.kind, account.principal.name.as_str()), (AccountKind::ApiKey, "Déploy"));
         let held = world.write(async |tx| accounts::effective_grants(tx, world.org.id, key.account_id, world.now()).await).await;
         assert_eq!(held, Some(grants(&["workflows:run:echo", "kv:read"])));
-        let holder = world.read(async |tx| api_keys::holder(tx, key_text(1).hash()).await).await.unwrap();
+        let holder = world.read(async |tx| api_keys::holder(tx, key_text(1).hash()).await).await.0.unwrap();
         assert_eq!((holder.key_id, holder.principal, holder.org_id), (key.id, key_principal(&key), world.org.id));
-        assert!(world.read(async |tx| api_keys::holder(tx, key_text(2).hash()).await).await.is_none());
+        assert!(world.read(async |tx| api_keys::holder(tx, key_text(2).hash()).await).await.0.is_none());
         let of = world.read(async |tx| api_keys::of_account(tx, world.org.id, key.account_id).await).await.unwrap();
         assert_eq!(of.id, key.id);
     }
@@ -101,9 +101,9 @@ on_both! {
         assert!(heard.contains(&Signal::AccountRevoked(key.account_id)) && heard.contains(&Signal::RunCancelled(running)));
         assert_eq!(world.claim_one().await.run_id, untouched);
 
-        assert!(world.read(async |tx| api_keys::holder(tx, key_text(1).hash()).await).await.is_none());
+        assert!(world.read(async |tx| api_keys::holder(tx, key_text(1).hash()).await).await.0.is_none());
         assert!(world.read(async |tx| accounts::get(tx, world.org.id, key.account_id).await).await.is_none());
-        let list = world.read(async |tx| api_keys::list(tx, world.org.id, None, None, 10).await).await;
+        let list = world.read(async |tx| api_keys::list(tx, world.org.id, KeyFilter::default(), None, 10).await).await;
         assert!(list.is_empty());
         let gone = world.read(async |tx| api_keys::get(tx, world.org.id, key.id).await).await.unwrap();
         assert_eq!((gone.revoked_at, gone.nickname.as_str()), (Some(world.now()), "deploy"));
@@ -161,11 +161,11 @@ on_both! {
         touch(use_at.minus(Duration::from_mins(1)), "192.0.2.9").await;
         let key = world.read(async |tx| api_keys::get(tx, world.org.id, used.id).await).await.unwrap();
         assert_eq!((key.last_used_at, key.last_used_from.as_deref()), (Some(use_at), Some("192.0.2.1")));
-        let list = world.read(async |tx| api_keys::list(tx, world.org.id, Some(use_at), None, 10).await).await;
+        let list = world.read(async |tx| api_keys::list(tx, world.org.id, KeyFilter { unused_since: Some(use_at), ..KeyFilter::default() }, None, 10).await).await;
         assert_eq!(list.iter().map(|k| k.id).collect::<Vec<_>>(), [unused.id]);
-        let newest = world.read(async |tx| api_keys::list(tx, world.org.id, None, None, 1).await).await;
+        let newest = world.read(async |tx| api_keys::list(tx, world.org.id, KeyFilter::default(), None, 1).await).await;
         assert_eq!(newest[0].id, unused.id);
-        let next = world.read(async |tx| api_keys::list(tx, world.org.id, None, Some(newest[0].id), 10).await).await;
+        let next = world.read(async |tx| api_keys::list(tx, world.org.id, KeyFilter::default(), Some(newest[0].id), 10).await).await;
         assert_eq!(next.iter().map(|k| k.id).collect::<Vec<_>>(), [used.id]);
     }
 

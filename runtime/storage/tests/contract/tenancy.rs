@@ -39,7 +39,7 @@ on_both! {
         assert!(plugins::get(tx, theirs, plugin.id).await.unwrap().is_none());
         assert!(api_keys::get(tx, theirs, key.id).await.unwrap().is_none());
         assert!(api_keys::of_account(tx, theirs, key.account_id).await.unwrap().is_none());
-        assert!(api_keys::list(tx, theirs, None, None, 10).await.unwrap().is_empty());
+        assert!(api_keys::list(tx, theirs, api_keys::KeyFilter::default(), None, 10).await.unwrap().is_empty());
         assert!(!api_keys::revoke(tx, theirs, key.id, now).await.unwrap());
         assert!(!api_keys::rotate_out(tx, theirs, key.id, now, now).await.unwrap());
         assert!(accounts::get(tx, theirs, key.account_id).await.unwrap().is_none());

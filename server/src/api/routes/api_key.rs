@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::Path;
 use factotum_model::{Action, Timestamp};
+use factotum_storage::api_keys::KeyFilter;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
@@ -34,6 +35,7 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             Endpoint::get("/api/v1/api-keys", "listApiKeys", "List the active API keys")
                 .grant(Action::API_KEYS_READ)
                 .query("unused_since", "only those not used since this time, RFC 3339")
+                .query("creator_left", "`true`: only those whose maker is gone; `false`: only the others")
                 .paged()
                 .gives::<PageView<KeyView>>(200, "The keys, newest first"),
             list,
@@ -91,6 +93,7 @@ async fn rotate(
 #[serde(deny_unknown_fields)]
 struct ListQuery {
     unused_since: Option<String>,
+    creator_left: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
 }
@@ -101,8 +104,11 @@ async fn list(
     Parameters(query): Parameters<ListQuery>,
 ) -> Answer<Json<PageView<KeyView>>> {
     let page = page(query.limit.as_deref(), query.cursor.as_deref())?;
-    let since = value::<Timestamp>("unused_since", query.unused_since.as_deref())?;
-    let found = key::list(&services, &caller, since, page).await?;
+    let filter = KeyFilter {
+        unused_since: value::<Timestamp>("unused_since", query.unused_since.as_deref())?,
+        creator_left: value::<bool>("creator_left", query.creator_left.as_deref())?,
+    };
+    let found = key::list(&services, &caller, filter, page).await?;
     Ok(listed(found, |key| KeyView::from(&key)))
 }
 

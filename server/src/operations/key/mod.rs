@@ -38,3 +38,10 @@ async fn find(tx: &mut Tx, org: factotum_model::OrgId, id: &str) -> Result<ApiKe
     let id: KeyId = id.parse().map_err(|_| OperationError::NotFound)?;
     api_keys::get(tx, org, id).await?.ok_or(OperationError::NotFound)
 }
+
+/// The key, kept as it is until the transaction ends.
+async fn held(tx: &mut Tx, org: factotum_model::OrgId, id: &str) -> Result<ApiKey, OperationError> {
+    let id: KeyId = id.parse().map_err(|_| OperationError::NotFound)?;
+    api_keys::hold(tx, org, id).await?;
+    api_keys::get(tx, org, id).await?.ok_or(OperationError::NotFound)
+}

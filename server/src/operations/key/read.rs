@@ -1,26 +1,26 @@
 //! Listing and showing keys, with when they were last used.
 
 use factotum_model::audit::Target;
-use factotum_model::{Action, KeyId, Timestamp};
-use factotum_storage::api_keys::{self, ApiKey};
+use factotum_model::{Action, KeyId};
+use factotum_storage::api_keys::{self, ApiKey, KeyFilter};
 
 use super::find;
 use crate::operations::{Caller, Listed, OperationError, Page, Services};
 
-/// The active keys, newest first; with `unused_since`, those not used since then.
+/// The active keys, newest first.
 pub async fn list(
     services: &Services,
     caller: &Caller,
-    unused_since: Option<Timestamp>,
+    filter: KeyFilter,
     page: Page<KeyId>,
 ) -> Result<Listed<ApiKey>, OperationError> {
     caller.allowed(services, "api_key.list", Action::API_KEYS_READ, None, None).await?;
-    if unused_since.is_some() {
+    if filter.unused_since.is_some() {
         // What this node knows must count in the query.
         services.key_uses.flush(&services.storage).await?;
     }
     let mut tx = services.storage.read().await?;
-    let found = api_keys::list(&mut tx, caller.org_id, unused_since, page.cursor, page.fetch()).await?;
+    let found = api_keys::list(&mut tx, caller.org_id, filter, page.cursor, page.fetch()).await?;
     let mut listed = page.cut(found, |k| k.id.to_string());
     listed.items.iter_mut().for_each(|key| last_used(services, key));
     Ok(listed)

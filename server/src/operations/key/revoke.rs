@@ -1,8 +1,10 @@
-//! Revoking an API key. What must hold: key, account and waiting runs end in one transaction, and running work stops within a second.
+//! Revoking an API key. What must hold: key, account and waiting runs end in one transaction; when it is answered, no node lets the key in any
+//! more; running work stops within a second.
 
 use factotum_model::audit::{AuditOutcome, Target};
 use factotum_model::{Action, ErrorCode};
 use factotum_storage::api_keys::{self, ApiKey};
+use factotum_storage::revocations::{self, Revocations};
 use factotum_storage::runs::{self, Ended};
 use factotum_storage::signals::Signal;
 
@@ -14,12 +16,15 @@ pub async fn revoke(services: &Services, caller: &Caller, id: &str) -> Result<()
     let work = Work::begin(services, caller, "api_key.revoke", Some(Target::new("api_key", id))).await?;
     let mut work = work.guarded();
     let done = act(&mut work, id).await;
-    let (key, ended) = work.end(done).await?;
+    let (key, ended, count) = work.end(done).await?;
+    // First here: what follows takes a moment.
+    services.key_cache.moved_on(count);
     stopped(services, &key, &ended);
+    services.key_cache.revoked(&services.storage, count).await;
     Ok(())
 }
 
-async fn act(work: &mut Work<'_>, id: &str) -> Result<(ApiKey, Vec<Ended>), OperationError> {
+async fn act(work: &mut Work<'_>, id: &str) -> Result<(ApiKey, Vec<Ended>, Revocations), OperationError> {
     work.authorize(Action::API_KEYS_DELETE, None)?;
     let key = find(&mut work.tx, work.caller.org_id, id).await?;
     if key.revoked_at.is_some() {
@@ -27,7 +32,8 @@ async fn act(work: &mut Work<'_>, id: &str) -> Result<(ApiKey, Vec<Ended>), Oper
     }
     work.target(Target::named("api_key", key.id, &key.nickname));
     let ended = end_key(work, &key).await?;
-    Ok((key, ended))
+    let count = revocations::count(&mut work.tx).await?;
+    Ok((key, ended, count))
 }
 
 /// Ends a key with its account and its runs, in the transaction.

@@ -1,5 +1,5 @@
 //! Rotating an API key: a new key with a new account, the same nickname, the same grants or new ones; the old one works on for a stated
-//! overlap. What must hold: whoever rotates holds the grants of both.
+//! overlap. What must hold: whoever rotates holds the grants of both; a key is rotated once, and not after its revocation.
 
 use std::time::Duration;
 
@@ -7,13 +7,14 @@ use factotum_model::audit::Target;
 use factotum_model::nickname::check_nickname;
 use factotum_model::{Action, Grants, Timestamp};
 use factotum_storage::api_keys::{self, ApiKey, NewApiKey};
+use factotum_storage::revocations::{self, Revocations};
 use factotum_storage::runs::Ended;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::revoke::{end_key, stopped};
-use super::{Made, find, fresh_text};
+use super::{Made, fresh_text, held};
 use crate::operations::{Caller, Once, OperationError, Services, Work};
 use crate::view::key::KeyView;
 
@@ -45,19 +46,28 @@ pub async fn rotate(
     let work = Work::begin(services, caller, "api_key.rotate", Some(Target::new("api_key", id))).await?;
     let mut work = work.guarded().once(once).await?;
     let done = act(&mut work, id, rotation).await;
-    let (made, old, ended) = work.end(done).await?;
+    let Rotated { made, old, ended, count } = work.end(done).await?;
+    services.key_cache.moved_on(count);
     if let Some(ended) = ended {
         stopped(services, &old, &ended);
     }
+    services.key_cache.revoked(&services.storage, count).await;
     Ok(made)
 }
 
-type Rotated = (Made, ApiKey, Option<Vec<Ended>>);
+struct Rotated {
+    made: Made,
+    old: ApiKey,
+    /// The runs of the old key, where it had no overlap.
+    ended: Option<Vec<Ended>>,
+    /// The old key's shorter life counts among these.
+    count: Revocations,
+}
 
 async fn act(work: &mut Work<'_>, id: &str, rotation: Rotation) -> Result<Rotated, OperationError> {
     let (org, now) = (work.caller.org_id, work.now);
     work.authorize(Action::API_KEYS_UPDATE, None)?;
-    let old = find(&mut work.tx, org, id).await?;
+    let old = held(&mut work.tx, org, id).await?;
     if old.revoked_at.is_some() {
         return Err(OperationError::NotFound);
     }
@@ -88,7 +98,9 @@ async fn act(work: &mut Work<'_>, id: &str, rotation: Rotation) -> Result<Rotate
     let ended = if rotation.overlap_s == 0 {
         Some(end_key(work, &old).await?)
     } else {
-        api_keys::rotate_out(&mut work.tx, org, old.id, until, now).await?;
+        if !api_keys::rotate_out(&mut work.tx, org, old.id, until, now).await? {
+            return Err(OperationError::NotFound);
+        }
         None
     };
     let text = fresh_text()?;
@@ -109,5 +121,6 @@ async fn act(work: &mut Work<'_>, id: &str, rotation: Rotation) -> Result<Rotate
         "after": {"id": key.id, "grants": key.grants, "expires_at": key.expires_at, "prefix": key.prefix},
     }));
     work.answered(201, &KeyView::from(&key)).await?;
-    Ok((Made { key, text }, old, ended))
+    let count = revocations::count(&mut work.tx).await?;
+    Ok(Rotated { made: Made { key, text }, old, ended, count })
 }
