@@ -78,8 +78,9 @@ async fn offer(services: &Arc<Services>, asked: &AskReset, origin: &Origin) -> R
         return Ok(());
     }
     if !services.mailer.is_on() {
-        tracing::warn!(
-            "somebody asked for a new password, and no mail is sent: set `mail.relay`, or use `factotum admin recover`"
+        services.refusals.count(
+            origin.address,
+            "a password reset that cannot be mailed: set `mail.relay`, or use `factotum admin recover`",
         );
         return Ok(());
     }
