@@ -100,11 +100,7 @@ pub async fn of_person(
 }
 
 /// The live service account of a key with this nickname, by [skeleton](factotum_model::nickname::check_nickname).
-pub async fn of_nickname(
-    tx: &mut Tx,
-    org: OrgId,
-    skeleton: &str,
-) -> Result<Option<Principal>, StorageError> {
+pub async fn of_nickname(tx: &mut Tx, org: OrgId, skeleton: &str) -> Result<Option<Principal>, StorageError> {
     let row = tx
         .query(
             "SELECT a.id, a.name FROM api_keys k JOIN accounts a ON a.id = k.account_id AND a.deleted_at IS NULL \

@@ -9,6 +9,8 @@ pub mod invitation;
 pub mod me;
 pub mod member;
 pub mod password;
+pub mod identity;
+pub mod oidc;
 pub mod plugin;
 pub mod role;
 pub mod run;
@@ -40,6 +42,8 @@ pub fn all() -> Routes<Arc<Services>> {
         password::routes,
         totp::routes,
         setup::routes,
+        identity::routes,
+        oidc::routes,
         member::routes,
         invitation::routes,
         role::routes,
