@@ -77,8 +77,7 @@ impl Cache {
             Ok(metadata) => {
                 let metadata = Arc::new(metadata);
                 let now = Instant::now();
-                *state =
-                    State { known: Some((Arc::clone(&metadata), now)), keys_read: Some(now), failed: None };
+                *state = State { known: Some((Arc::clone(&metadata), now)), keys_read: None, failed: None };
                 Ok(metadata)
             }
             Err(reason) => {

@@ -26,9 +26,9 @@ use crate::operations::rate_limit::RateLimit;
 
 /// The path that the provider sends the browser back to.
 pub const CALLBACK: &str = "/api/v1/oidc/callback";
-/// How many log-ins one address may begin or end, a minute and at once.
-const PER_MINUTE: u32 = 30;
-const BURST: u32 = 30;
+/// How often one address may begin or end a log-in, a minute and at once: many people can have one address.
+const PER_MINUTE: u32 = 60;
+const BURST: u32 = 100;
 
 type Client = CoreClient<
     EndpointSet,

@@ -16,6 +16,8 @@ mod log_in;
 mod members;
 mod members_cli;
 mod password;
+mod oidc;
+mod oidc_attacks;
 mod promises;
 mod restricted_role;
 mod roles;

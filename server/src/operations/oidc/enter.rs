@@ -70,15 +70,10 @@ async fn join(
     }
     let email = allowed.map_err(Refused::stranger)?;
     let now = services.now();
-    // Whoever got the address since, in another transaction, has it.
-    let Some(person) = people::create(tx, &email, &email, now).await? else {
-        return Err(Refused::stranger(LINK_INSTEAD));
-    };
+    // Both were free a moment ago: who took one since did so in another transaction.
+    let Some(person) = people::create(tx, &email, &email, now).await? else { return Err(just_now()) };
     match identities::link(tx, person, &who.issuer, &who.subject, now).await {
-        Err(StorageError::Exists { .. }) => {
-            let reason = "the same identity has just logged in for the first time; begin it again".to_owned();
-            return Err(Refused::Failed(OperationError::Conflict(reason)));
-        }
+        Err(StorageError::Exists { .. }) => return Err(just_now()),
         other => other?,
     }
     let role = &oidc.config.default_role;
@@ -93,9 +88,15 @@ async fn join(
     Ok((principal, person))
 }
 
+fn just_now() -> Refused {
+    let reason = "somebody with this address or identity has just joined; begin the log-in again";
+    Refused::Failed(OperationError::Conflict(reason.to_owned()))
+}
+
 async fn someone_with(tx: &mut Tx, who: &Identified) -> Result<Option<PersonId>, StorageError> {
     match &who.email {
-        Some(email) => people::by_email(tx, email).await,
-        None => Ok(None),
+        // Another text is nobody's address, and might not even be one that the database can hold.
+        Some(email) if email.bytes().all(|b| b.is_ascii_graphic()) => people::by_email(tx, email).await,
+        _ => Ok(None),
     }
 }

@@ -114,7 +114,7 @@ async fn complete(
         Ok(who) => who,
         Err(OidcError::Refused(why)) => return Err(Refused::stranger(why)),
         Err(error @ OidcError::Provider(_)) => {
-            tracing::warn!(%error, request_id = %origin.request_id, "a log-in could not be completed");
+            tracing::warn!(error = error.to_string(), request_id = %origin.request_id, "a log-in could not be completed");
             return Err(error.into());
         }
     };
