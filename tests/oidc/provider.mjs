@@ -7,6 +7,9 @@
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
+// Its notices; stdout is for the one line that the test waits for.
+console.info = console.error;
+
 const [folder, port, file] = process.argv.slice(2);
 const { default: Provider } = await import(pathToFileURL(`${folder}/node_modules/oidc-provider/lib/index.js`));
 const config = () => JSON.parse(readFileSync(file, 'utf8'));

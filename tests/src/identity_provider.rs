@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
@@ -33,6 +33,8 @@ pub struct IdentityProvider {
     folder: tempfile::TempDir,
     config: Value,
     child: Child,
+    /// Held open, as writing to a closed one ends it.
+    _stdout: BufReader<ChildStdout>,
 }
 
 impl IdentityProvider {
@@ -62,10 +64,11 @@ impl IdentityProvider {
             .spawn()
             .context("cannot run node")?;
         let mut line = String::new();
-        BufReader::new(child.stdout.take().context("a piped stdout")?).read_line(&mut line)?;
+        let mut stdout = BufReader::new(child.stdout.take().context("a piped stdout")?);
+        stdout.read_line(&mut line)?;
         let words = std::fs::read_to_string(&log).unwrap_or_default();
         ensure!(line.trim() == "ready", "the identity provider did not start: {words}");
-        Ok(Self { port, server_port, folder, config: whole, child })
+        Ok(Self { port, server_port, folder, config: whole, child, _stdout: stdout })
     }
 
     /// Its name for itself.

@@ -131,14 +131,16 @@ on_both_backends! {
             json!({"header": {"crit": ["exp"]}}),
             json!({"header": {"kid": "ES256-7"}}),
             json!({"answer": {"iss": "https://id.example.com"}}),
-            json!({"token_bytes": 1 << 20}),
         ];
         for lie in &lies {
             world.provider.tell(lie).unwrap();
-            let problem = world.refused("mallory");
-            let words = problem.to_string();
+            let mut browser = world.browser();
+            let answer = world.log_in(&mut browser, "mallory");
+            assert_eq!((answer.status, browser.cookie(SESSION)), (403, None), "{lie}: {}", answer.text());
+            let words = answer.text();
             assert!(!words.contains("secret") && !words.contains("eyJ"), "{lie}: {words}");
         }
+        assert_eq!(world.server.api().all("/api/v1/members").len(), 1, "nobody joined");
         // It was the lies: each allowed algorithm alone passes, and each time it is the same person.
         let mut accounts = Vec::new();
         for alg in ["RS256", "ES256", "EdDSA"] {
@@ -180,6 +182,13 @@ on_both_backends! {
         }
         assert_eq!(world.provider.asked("/.well-known/openid-configuration"), 1, "it is left alone for a while");
         assert!(world.server.log().contains("the identity provider cannot be used"));
+    }
+
+    fn an_answer_without_end_is_not_read_to_its_end(backend: Backend) {
+        let world = World::new(backend, Script::Hostile, &json!({"token_bytes": 64 << 20}));
+        let mut browser = world.browser();
+        world.log_in(&mut browser, "mallory").expect_problem(503, "unavailable");
+        assert!(world.server.log().contains("262144 bytes"), "{}", world.server.log());
     }
 
     fn a_provider_does_not_send_the_secret_elsewhere(backend: Backend) {
