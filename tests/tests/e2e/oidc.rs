@@ -260,4 +260,77 @@ on_both_backends! {
             assert!(problem["detail"].as_str().unwrap().contains(words), "{problem}");
         }
     }
+
+    fn who_joins_many_times_at_once_joins_once(backend: Backend) {
+        let mut world = World::new(backend, Script::Certified, &json!({}));
+        for round in 0..5 {
+            let subject = format!("crowd-{round}");
+            world.provider.account(&subject, &format!("{subject}@example.com"), true).unwrap();
+            let members = world.server.api().all("/api/v1/members").len();
+            let backs: Vec<_> = (0..4)
+                .map(|_| {
+                    let mut browser = world.browser();
+                    let back = world.go(&mut browser, &subject);
+                    (browser, back)
+                })
+                .collect();
+            let statuses: Vec<u16> = std::thread::scope(|scope| {
+                let come = |(mut browser, back): (Browser, String)| move || browser.get(&back).status;
+                let threads: Vec<_> = backs.into_iter().map(|back| scope.spawn(come(back))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert!(statuses.contains(&303) && statuses.iter().all(|s| matches!(s, 303 | 409)), "{statuses:?}");
+            assert_eq!(world.server.api().all("/api/v1/members").len(), members + 1);
+            world.logged_in(&subject);
+        }
+    }
+
+    fn of_two_last_identities_unlinked_at_once_one_stays(backend: Backend) {
+        let mut world = World::new(backend, Script::Certified, &json!({}));
+        for subject in ["ann", "ann-2"] {
+            world.provider.account(subject, &format!("{subject}@example.com"), true).unwrap();
+        }
+        let mut ann = world.logged_in("ann");
+        let mut spare = "ann-2";
+        for _ in 0..8 {
+            world.link(&mut ann, spare).expect(303);
+            let both = ids(&mut ann);
+            assert_eq!(both.len(), 2);
+            let mut statuses: Vec<u16> = std::thread::scope(|scope| {
+                let unlink = |id: &String| {
+                    let (mut browser, path) = (ann.clone(), format!("/api/v1/me/identities/{id}"));
+                    move || browser.delete(&path).status
+                };
+                let threads: Vec<_> = both.iter().map(|id| scope.spawn(unlink(id))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            statuses.sort_unstable();
+            assert_eq!(statuses, [204, 409]);
+            let list = ann.get("/api/v1/me/identities").expect(200);
+            spare = if list["items"][0]["subject"] == "ann" { "ann-2" } else { "ann" };
+        }
+    }
+
+    fn what_does_not_go_together_is_said_at_the_start(backend: Backend) {
+        let provider = IdentityProvider::start(Script::Certified, &json!({})).unwrap();
+        let toml = provider.toml("default_role = \"Nobody\"");
+        let error = Server::launch(Settings::on(backend).unwrap().toml(&toml)).err().unwrap().to_string();
+        assert!(error.contains("`oidc.default_role`: `Test` has no role `Nobody`"), "{error}");
+
+        let mut world = World::new(backend, Script::Certified, &json!({}));
+        world.provider.account("ann", "ann@example.com", true).unwrap();
+        world.server.bootstrap("Other", "boss@other.example").unwrap();
+        // One more organization than when it was started: nobody is let in anywhere by chance.
+        let mut browser = world.browser();
+        world.log_in(&mut browser, "ann").expect_problem(503, "unavailable");
+        assert_eq!(browser.cookie(SESSION), None);
+        world.server.stop().unwrap();
+        let error = world.server.resume().unwrap_err().to_string();
+        assert!(error.contains("`oidc.organization`: there are several organizations"), "{error}");
+        let toml = world.provider.toml("allowed_domains = [\"example.com\"]\norganization = \"Other\"");
+        std::fs::write(world.server.data().join("factotum.toml"), toml).unwrap();
+        world.server.resume().unwrap();
+        let me = world.logged_in("ann").get("/api/v1/me").expect(200);
+        assert_eq!(me["org_name"], "Other");
+    }
 }

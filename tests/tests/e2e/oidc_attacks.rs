@@ -107,37 +107,41 @@ on_both_backends! {
         let sound = json!({"sub": "mallory", "email": "mallory@example.com", "email_verified": true});
         let world = World::new(backend, Script::Hostile, &json!({"claims": sound}));
         let lies = [
-            json!({"claims": {"nonce": "another"}}),
-            json!({"claims": {"nonce": null}}),
-            json!({"claims": {"iss": "https://id.example.com"}}),
-            json!({"claims": {"aud": "somebody-else"}}),
-            json!({"claims": {"aud": ["factotum", "somebody-else"]}}),
-            json!({"claims": {"azp": "somebody-else"}}),
-            json!({"claims": {"exp_in": -120}}),
-            json!({"claims": {"iat_in": -3_600}}),
-            json!({"claims": {"iat_in": 3_600, "exp_in": 7_200}}),
-            json!({"claims": {"sub": ""}}),
-            json!({"claims": {"sub": "x".repeat(300)}}),
-            json!({"claims": {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}}),
-            json!({"tamper": {"sub": "admin", "email": "boss@example.com"}}),
-            json!({"alg": "none"}),
-            json!({"alg": "none", "header": {"alg": "NONE"}}),
-            json!({"alg": "HS256"}),
-            json!({"alg": "HS256", "signer": "client-secret"}),
-            json!({"alg": "HS256", "header": {"kid": "RS256-0"}}),
-            json!({"alg": "PS256"}),
-            json!({"alg": "RS256", "header": {"alg": "ES256"}}),
-            json!({"signer": "stranger"}),
-            json!({"header": {"crit": ["exp"]}}),
-            json!({"header": {"kid": "ES256-7"}}),
-            json!({"answer": {"iss": "https://id.example.com"}}),
+            ("another log-in", json!({"claims": {"nonce": "another"}})),
+            ("another log-in", json!({"claims": {"nonce": null}})),
+            ("another issuer", json!({"claims": {"iss": "https://id.example.com"}})),
+            ("another client", json!({"claims": {"aud": "somebody-else"}})),
+            ("another client", json!({"claims": {"aud": ["factotum", "somebody-else"]}})),
+            ("given to another client", json!({"claims": {"azp": "somebody-else"}})),
+            ("given to another client", json!({"claims": {"aud": ["factotum", "factotum"], "azp": "somebody-else"}})),
+            ("for whom of them", json!({"claims": {"aud": ["factotum", "factotum"]}})),
+            ("not of now", json!({"claims": {"exp_in": -120}})),
+            ("not of now", json!({"claims": {"iat_in": -3_600}})),
+            ("not of now", json!({"claims": {"iat_in": 3_600, "exp_in": 7_200}})),
+            ("names nobody", json!({"claims": {"sub": ""}})),
+            ("names nobody", json!({"claims": {"sub": "x".repeat(300)}})),
+            ("names nobody", json!({"claims": {"sub": "line\nfeed"}})),
+            ("belong together", json!({"claims": {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}})),
+            ("not signed", json!({"tamper": {"sub": "admin", "email": "boss@example.com"}})),
+            ("not signed", json!({"alg": "none"})),
+            ("cannot be read", json!({"alg": "none", "header": {"alg": "NONE"}})),
+            ("not signed", json!({"alg": "HS256"})),
+            ("not signed", json!({"alg": "HS256", "signer": "client-secret"})),
+            ("not signed", json!({"alg": "HS256", "header": {"kid": "RS256-0"}})),
+            ("not signed", json!({"alg": "PS256"})),
+            ("does not publish", json!({"alg": "RS256", "header": {"alg": "ES256"}})),
+            ("not signed", json!({"signer": "stranger"})),
+            ("cannot be read", json!({"header": {"crit": ["exp"]}})),
+            ("does not publish", json!({"header": {"kid": "ES256-7"}})),
+            ("another identity provider", json!({"answer": {"iss": "https://id.example.com"}})),
         ];
-        for lie in &lies {
+        for (reason, lie) in &lies {
             world.provider.tell(lie).unwrap();
             let mut browser = world.browser();
             let answer = world.log_in(&mut browser, "mallory");
             assert_eq!((answer.status, browser.cookie(SESSION)), (403, None), "{lie}: {}", answer.text());
             let words = answer.text();
+            assert!(words.contains(reason), "{lie}: {words}");
             assert!(!words.contains("secret") && !words.contains("eyJ"), "{lie}: {words}");
         }
         assert_eq!(world.server.api().all("/api/v1/members").len(), 1, "nobody joined");

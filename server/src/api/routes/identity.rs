@@ -66,9 +66,12 @@ struct Link {
 }
 
 async fn link(services: State, caller: Caller, body: body::Json<Link>) -> Answer<Response> {
+    // First, so that a key's attempt is on the record whatever is configured.
+    let person = identity::person(&services, &caller, "identity.link").await?;
     let provider = oidc::attempted(&services, &caller.origin)?;
     let return_to = body.value.return_to.as_deref();
-    let started = crate::operations::oidc::start_link(&services, &caller, provider, return_to).await?;
+    let started =
+        crate::operations::oidc::start_link(&services, &caller, person, provider, return_to).await?;
     let no_store = [(header::CACHE_CONTROL, "no-store")];
     let to = Json(GoToView { url: started.url });
     Ok((StatusCode::OK, SetFlow::Begin(started.browser), no_store, to).into_response())

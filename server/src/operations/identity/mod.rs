@@ -18,7 +18,7 @@ pub async fn list(services: &Services, caller: &Caller) -> Result<Vec<Identity>,
 }
 
 /// The person in their session; an API key's attempt is on the record (I11).
-pub(super) async fn person(
+pub async fn person(
     services: &Services,
     caller: &Caller,
     doing: &'static str,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use factotum_model::Redacted;
+use factotum_model::{PersonId, Redacted, SessionId};
 use factotum_storage::oidc_flows::{self, NewFlow};
 
 use super::{Kept, Linking, organization};
@@ -30,14 +30,14 @@ pub async fn start(
     begin(services, oidc, return_to, None).await
 }
 
-/// Begins the linking of an identity to whoever calls, who must be a person in a session.
+/// Begins the linking of an identity to [the person](crate::operations::identity::person) who calls.
 pub async fn start_link(
     services: &Services,
     caller: &Caller,
+    (person, session): (PersonId, SessionId),
     oidc: &Oidc,
     return_to: Option<&str>,
 ) -> Result<Started, OperationError> {
-    let (person, session) = crate::operations::identity::person(services, caller, "identity.link").await?;
     let mut tx = services.storage.read().await?;
     let meant = organization(&mut tx, &oidc.config).await?;
     drop(tx);
