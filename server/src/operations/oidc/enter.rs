@@ -62,6 +62,10 @@ async fn join(
     let allowed = allowed_address(who, &oidc.config.allowed_domains);
     // Tried with a member's address, it is on their organization's record, whatever else is wrong.
     if let Some(person) = someone_with(tx, who).await? {
+        // Since it was looked for, in another transaction, the same identity may have joined with this address.
+        if identities::find(tx, &who.issuer, &who.subject).await?.is_some() {
+            return Err(just_now());
+        }
         let words = if who.email_verified { LINK_INSTEAD } else { allowed.err().unwrap_or(LINK_INSTEAD) };
         return Err(match accounts::of_person(tx, org.id, person).await? {
             Some(member) => Refused::of(org.id, member.principal, words),
