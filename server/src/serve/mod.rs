@@ -22,11 +22,11 @@ use crate::api::metrics::Metrics;
 use crate::config::{Config, Environment};
 use crate::http::Listener;
 use crate::mail::Mailer;
+use crate::oidc::Oidc;
 use crate::operations::organization::{SETUP_LINK_LASTS, offer_setup};
 use crate::operations::{
     self, Attempts, Denials, Hashing, KeyUses, OperationError, Refusals, Services, invitation,
 };
-use crate::oidc::Oidc;
 
 /// Why the server cannot start or go on.
 #[derive(Debug, thiserror::Error)]

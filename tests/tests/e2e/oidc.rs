@@ -1,7 +1,7 @@
 //! Log-in by OpenID Connect at the certified provider: joining, coming back, linking, unlinking; and who is not let in.
 
 use factotum_tests::identity_provider::Script;
-use factotum_tests::{Answer, Backend, Browser, IdentityProvider, Server, Settings, on_both_backends};
+use factotum_tests::{Answer, Backend, IdentityProvider, Server, Settings, Visitor, on_both_backends};
 use serde_json::{Value, json};
 
 /// A server that logs people of `example.com` in at a provider.
@@ -22,25 +22,25 @@ impl World {
         Self { provider, server }
     }
 
-    pub fn browser(&self) -> Browser {
-        Browser::at(self.server.base())
+    pub fn browser(&self) -> Visitor {
+        Visitor::at(self.server.base())
     }
 
     /// Begins a log-in and does what is to be done at the provider; the URL to come back with.
-    pub fn go(&self, browser: &mut Browser, subject: &str) -> String {
+    pub fn go(&self, browser: &mut Visitor, subject: &str) -> String {
         let answer = browser.get("/api/v1/oidc/start?return_to=/runs%3Fstate%3Ddead");
         answer.expect(303);
         self.provider.visit(answer.header("location").unwrap(), subject).unwrap()
     }
 
     /// A whole log-in; the last answer.
-    pub fn log_in(&self, browser: &mut Browser, subject: &str) -> Answer {
+    pub fn log_in(&self, browser: &mut Visitor, subject: &str) -> Answer {
         let back = self.go(browser, subject);
         browser.get(&back)
     }
 
     /// Somebody who is logged in.
-    pub fn logged_in(&self, subject: &str) -> Browser {
+    pub fn logged_in(&self, subject: &str) -> Visitor {
         let mut browser = self.browser();
         let answer = self.log_in(&mut browser, subject);
         assert_eq!(answer.status, 303, "{}", answer.text());
@@ -48,7 +48,7 @@ impl World {
     }
 
     /// Links an identity to whoever is logged in; the last answer.
-    pub fn link(&self, browser: &mut Browser, subject: &str) -> Answer {
+    pub fn link(&self, browser: &mut Visitor, subject: &str) -> Answer {
         let go = browser.post("/api/v1/me/identities/link", &json!({"return_to": "/settings"})).expect(200);
         let back = self.provider.visit(go["url"].as_str().unwrap(), subject).unwrap();
         browser.get(&back)
@@ -82,7 +82,7 @@ impl World {
     }
 }
 
-fn ids(browser: &mut Browser) -> Vec<String> {
+fn ids(browser: &mut Visitor) -> Vec<String> {
     let list = browser.get("/api/v1/me/identities").expect(200);
     list["items"].as_array().unwrap().iter().map(|i| i["id"].as_str().unwrap().to_owned()).collect()
 }
@@ -275,7 +275,7 @@ on_both_backends! {
                 })
                 .collect();
             let statuses: Vec<u16> = std::thread::scope(|scope| {
-                let come = |(mut browser, back): (Browser, String)| move || browser.get(&back).status;
+                let come = |(mut browser, back): (Visitor, String)| move || browser.get(&back).status;
                 let threads: Vec<_> = backs.into_iter().map(|back| scope.spawn(come(back))).collect();
                 threads.into_iter().map(|thread| thread.join().unwrap()).collect()
             });

@@ -1,7 +1,7 @@
 //! Attacks on log-in by OpenID Connect: on the way there and back at the certified provider, and by a provider that lies.
 
 use factotum_tests::identity_provider::Script;
-use factotum_tests::{Browser, on_both_backends};
+use factotum_tests::{Visitor, on_both_backends};
 use serde_json::json;
 
 use crate::oidc::{FLOW, SESSION, World};
@@ -12,7 +12,7 @@ fn with_ann(backend: factotum_tests::Backend) -> World {
     world
 }
 
-fn refused(browser: &mut Browser, url: &str) {
+fn refused(browser: &mut Visitor, url: &str) {
     browser.get(url).expect_problem(403, "denied");
     assert_eq!(browser.cookie(SESSION), None);
 }
