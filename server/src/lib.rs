@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod http;
 pub mod mail;
+pub mod oidc;
 pub mod operations;
 pub mod serve;
 pub mod view;

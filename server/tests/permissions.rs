@@ -76,6 +76,7 @@ async fn fixture() -> Fixture {
         background: TaskTracker::new(),
         hashing: Hashing::default(),
         metrics: Arc::new(Metrics::register()),
+        oidc: None,
         stopping: CancellationToken::new(),
     });
     let router = router(Arc::clone(&services), config.proxy.clone());

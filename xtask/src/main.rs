@@ -1,8 +1,9 @@
-//! The development commands: `cargo xtask run|test|guests|bench|soak|tidy|postgres`. Parses and dispatches, nothing else.
+//! The development commands: `cargo xtask run|test|guests|oidc|bench|soak|tidy|postgres`. Parses and dispatches, nothing else.
 
 mod bench;
 mod command;
 mod guests;
+mod oidc;
 mod postgres;
 mod run;
 mod soak;
@@ -33,6 +34,8 @@ enum Command {
     Tidy,
     /// Build the WebAssembly guests of examples/ and tests/guests/ into target/guests/
     Guests(guests::Options),
+    /// Install the identity provider that tests log in at into target/oidc/
+    Oidc,
     /// Measure throughput and latency of a release build, beside the machine's own figures
     Bench(bench::Options),
     /// Run the long form of end-to-end tests
@@ -64,6 +67,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Test(options) => test::run(&options, &interrupt),
         Command::Tidy => tidy::run(),
         Command::Guests(options) => guests::build(&options).map(drop),
+        Command::Oidc => oidc::install(&interrupt),
         Command::Postgres(options) => postgres::run(&options, &interrupt),
     }
 }

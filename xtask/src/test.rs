@@ -1,5 +1,5 @@
 //! `cargo xtask test`: everything that CI checks. What must hold: a fresh machine needs only rustup, git and a C compiler (and
-//! PostgreSQL, or root on Debian); the test runner's own closing line is the last but ours; nothing is left running.
+//! PostgreSQL and node with npm, or root on Debian); the test runner's own closing line is the last but ours; nothing is left running.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::process::Command;
 use factotum_tests::backend::SERVER_VARIABLE;
 
 use crate::command::{Interrupt, cargo, is_there, say, step, target};
-use crate::{guests, postgres, tidy};
+use crate::{guests, oidc, postgres, tidy};
 
 /// The guests with tests of their own, and what they are made with.
 const NATIVE_GUESTS: [&str; 4] = ["factotum-sdk", "order-intake", "order-report", "word-count"];
@@ -45,6 +45,7 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
         tests.args(["test", "--quiet"]);
         interrupt.run(tests.args(NATIVE_GUESTS.iter().flat_map(|package| ["--package", package])))
     })?;
+    step("identity provider", || oidc::install(interrupt))?;
     let server = step("PostgreSQL", || postgres::start(false, interrupt))?;
     step("tests", || {
         let mut runner = runner(&options.arguments);

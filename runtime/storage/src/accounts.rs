@@ -1,7 +1,7 @@
 //! Accounts as Settings → Members lists them. What must hold: a deleted account is in no list; service accounts only come
 //! when asked for.
 
-use factotum_model::{AccountId, AccountKind, Grants, OrgId, Principal, Timestamp};
+use factotum_model::{AccountId, AccountKind, Grants, OrgId, PersonId, Principal, Timestamp};
 
 use crate::connection::{Row, Tx};
 use crate::error::StorageError;
@@ -64,6 +64,53 @@ pub async fn get(tx: &mut Tx, org: OrgId, id: AccountId) -> Result<Option<Accoun
     let Some(mut account) = row.as_ref().map(read).transpose()? else { return Ok(None) };
     account.roles = roles(tx, org, id).await?;
     Ok(Some(account))
+}
+
+/// A person's account in an organization.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    /// The account.
+    pub principal: Principal,
+    /// Whether it was removed; of several, the last.
+    pub removed: bool,
+}
+
+/// A person's account in an organization: the live one, else the one that was removed last.
+pub async fn of_person(
+    tx: &mut Tx,
+    org: OrgId,
+    person: PersonId,
+) -> Result<Option<Membership>, StorageError> {
+    let row = tx
+        .query(
+            "SELECT id, name, deleted_at FROM accounts WHERE org_id = $1 AND person_id = $2 \
+             ORDER BY CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END, id DESC LIMIT 1",
+        )
+        .bind(org.0)
+        .bind(person.0)
+        .fetch_optional()
+        .await?;
+    row.map(|row| {
+        Ok(Membership {
+            principal: Principal { id: row.id(0)?, kind: AccountKind::Member, name: row.get(1)? },
+            removed: row.get::<Option<i64>>(2)?.is_some(),
+        })
+    })
+    .transpose()
+}
+
+/// The live service account of a key with this nickname, by [skeleton](factotum_model::nickname::check_nickname).
+pub async fn of_nickname(tx: &mut Tx, org: OrgId, skeleton: &str) -> Result<Option<Principal>, StorageError> {
+    let row = tx
+        .query(
+            "SELECT a.id, a.name FROM api_keys k JOIN accounts a ON a.id = k.account_id AND a.deleted_at IS NULL \
+             WHERE k.org_id = $1 AND k.skeleton = $2 AND k.revoked_at IS NULL ORDER BY k.id DESC LIMIT 1",
+        )
+        .bind(org.0)
+        .bind(skeleton.to_owned())
+        .fetch_optional()
+        .await?;
+    row.map(|row| Ok(Principal { id: row.id(0)?, kind: AccountKind::ApiKey, name: row.get(1)? })).transpose()
 }
 
 /// What an account may do now, read in this transaction; `None` if it may not act. Locks a key's row until the end.

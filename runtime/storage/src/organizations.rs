@@ -93,6 +93,12 @@ pub async fn list(tx: &mut Tx) -> Result<Vec<Organization>, StorageError> {
     rows.iter().map(read).collect()
 }
 
+/// Whether an organization has a role of this name.
+pub async fn has_role(tx: &mut Tx, id: OrgId, role: &str) -> Result<bool, StorageError> {
+    let sql = "SELECT id FROM roles WHERE org_id = $1 AND name = $2";
+    Ok(tx.query(sql).bind(id.0).bind(role.to_owned()).fetch_optional().await?.is_some())
+}
+
 /// The base service account of an organization that is there.
 pub async fn base_account(tx: &mut Tx, id: OrgId) -> Result<AccountId, StorageError> {
     let row = tx

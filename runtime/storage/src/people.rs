@@ -47,6 +47,13 @@ pub async fn create(
     Ok((made > 0).then_some(id))
 }
 
+/// The person with this e-mail address.
+pub async fn by_email(tx: &mut Tx, email: &str) -> Result<Option<PersonId>, StorageError> {
+    let email = email.trim().to_lowercase();
+    let row = tx.query("SELECT id FROM people WHERE email = $1").bind(email).fetch_optional().await?;
+    row.map(|row| row.id(0)).transpose()
+}
+
 /// A person's membership of an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {

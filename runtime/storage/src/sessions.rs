@@ -225,6 +225,21 @@ pub async fn end_all(tx: &mut Tx, person: PersonId, kept: Option<SessionId>) -> 
         .await
 }
 
+/// Ends all sessions of a person that began in this way, but for `kept`; how many.
+pub async fn end_begun_by(
+    tx: &mut Tx,
+    person: PersonId,
+    method: Method,
+    kept: SessionId,
+) -> Result<u64, StorageError> {
+    tx.query("DELETE FROM sessions WHERE person_id = $1 AND method = $2 AND id <> $3")
+        .bind(person.0)
+        .bind(method.as_str())
+        .bind(kept.0)
+        .execute()
+        .await
+}
+
 fn read(row: &Row) -> Result<Session, StorageError> {
     let method: String = row.get(2)?;
     Ok(Session {

@@ -7,6 +7,7 @@ pub mod chunks;
 pub mod edge;
 pub mod endpoint;
 pub mod error;
+pub mod flow;
 pub mod guarded;
 pub mod idempotency;
 pub mod metrics;

@@ -17,11 +17,15 @@ use crate::operations::{Origin, Services, Token};
 /// The cookie's name (RFC 6265bis §4.1.3.2: a `__Host-` cookie is this host's alone).
 pub const COOKIE_NAME: &str = "__Host-factotum";
 
-/// The session's token, if the request carries one. Two cookies of the name are none: one of them was planted.
+/// The session's token, if the request carries one.
 pub fn token(headers: &HeaderMap) -> Option<Token> {
+    cookie(headers, COOKIE_NAME)
+}
+
+/// The token in a cookie. Two cookies of the name are none: one of them was planted.
+pub fn cookie(headers: &HeaderMap, name: &str) -> Option<Token> {
     let pairs = headers.get_all(COOKIE).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';'));
-    let mut values =
-        pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(name, _)| *name == COOKIE_NAME);
+    let mut values = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(own, _)| *own == name);
     let ((_, value), None) = (values.next()?, values.next()) else { return None };
     value.parse().ok()
 }

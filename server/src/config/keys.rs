@@ -34,6 +34,8 @@ pub enum Form {
     Number,
     /// A list of strings.
     List,
+    /// A string that is never shown.
+    Secret,
 }
 
 impl Key {
@@ -86,6 +88,14 @@ pub const KEYS: &[Key] = &[
     text("mail.from", Default::Derived("factotum@ the mail domain")),
     list("egress.allow"),
     list("proxy.trusted"),
+    text("oidc.issuer", Default::Derived("none: no log-in by OpenID Connect")),
+    text("oidc.client_id", Default::Derived("none")),
+    Key { form: Form::Secret, ..text("oidc.client_secret", Default::Derived("from `client_secret_file`")) },
+    text("oidc.client_secret_file", Default::Derived("none")),
+    list("oidc.allowed_domains"),
+    text("oidc.default_role", Default::Value("Viewer")),
+    text("oidc.organization", Default::Derived("the only one")),
+    text("oidc.label", Default::Value("Single sign-on")),
     number("limits.wall_ms", "3600000"),
     number("limits.cpu_ms", "600000"),
     number("limits.memory_bytes", "1073741824"),

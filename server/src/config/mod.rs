@@ -9,6 +9,7 @@ pub mod limits;
 pub mod logging;
 pub mod mail;
 pub mod master_key;
+pub mod oidc;
 pub mod print;
 pub mod proxy;
 pub mod source;
@@ -21,6 +22,7 @@ pub use http::HttpConfig;
 pub use limits::LimitsConfig;
 pub use logging::{LogFormat, LoggingConfig};
 pub use mail::MailConfig;
+pub use oidc::OidcConfig;
 pub use proxy::ProxyConfig;
 pub use source::{Environment, Layers, Origin};
 
@@ -95,6 +97,8 @@ pub struct Config {
     pub proxy: ProxyConfig,
     /// Bounds.
     pub limits: LimitsConfig,
+    /// Log-in at an identity provider; none unless an issuer is set.
+    pub oidc: Option<OidcConfig>,
     /// How logs are written.
     pub logging: LoggingConfig,
     layers: Layers,
@@ -119,6 +123,7 @@ impl Config {
             egress: EgressConfig::from_layers(&layers)?,
             proxy: ProxyConfig::from_layers(&layers)?,
             limits: LimitsConfig::from_layers(&layers)?,
+            oidc: OidcConfig::from_layers(&layers)?,
             logging: LoggingConfig::from_layers(&layers)?,
             layers,
         })

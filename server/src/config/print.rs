@@ -54,6 +54,7 @@ fn worked_out(config: &Config, name: &str) -> Option<String> {
 fn shown(form: Form, text: &str) -> String {
     match form {
         Form::Text => quoted(text),
+        Form::Secret => quoted("[redacted]"),
         Form::Number => text.to_owned(),
         Form::List => {
             let items = text.lines().map(str::trim).filter(|i| !i.is_empty()).map(quoted);
@@ -92,6 +93,9 @@ mod tests {
             ("FACTOTUM_EGRESS_ALLOW".to_owned(), "10.0.0.0/8,db".to_owned()),
             ("FACTOTUM_LOG_FORMAT".to_owned(), "text".to_owned()),
             ("FACTOTUM_MAIL_RELAY".to_owned(), "smtp://me:hunter4@mx.example.com".to_owned()),
+            ("FACTOTUM_OIDC_ISSUER".to_owned(), "https://id.example.com".to_owned()),
+            ("FACTOTUM_OIDC_CLIENT_ID".to_owned(), "factotum".to_owned()),
+            ("FACTOTUM_OIDC_CLIENT_SECRET".to_owned(), "hunter5".to_owned()),
         ]);
         let config = Config::load(&flags, &environment, None).unwrap();
         let printed = config.printed();

@@ -180,7 +180,7 @@ impl File<'_> {
             reason: format!("expected {expected}, found a value of type {}", value.get_ref().type_str()),
         };
         match (key.form, value.get_ref()) {
-            (Form::Text, DeValue::String(text)) => Ok(text.to_string()),
+            (Form::Text | Form::Secret, DeValue::String(text)) => Ok(text.to_string()),
             (Form::Number, DeValue::Integer(number)) if number.radix() == 10 => {
                 Ok(number.as_str().replace('_', ""))
             }
@@ -190,7 +190,7 @@ impl File<'_> {
                     .map(|item| item.get_ref().as_str().ok_or_else(|| wrong("a list of strings")));
                 Ok(texts.collect::<Result<Vec<_>, _>>()?.join("\n"))
             }
-            (Form::Text, _) => Err(wrong("a string")),
+            (Form::Text | Form::Secret, _) => Err(wrong("a string")),
             (Form::Number, _) => Err(wrong("a whole number in decimal")),
             (Form::List, _) => Err(wrong("a list of strings")),
         }
@@ -257,7 +257,7 @@ mod tests {
         let error = Layers::resolve(&[], &Environment::new(), Some(file.path())).unwrap_err().to_string();
         assert!(error.contains(&format!("{}:4: `limits.wall`", file.path().display())), "{error}");
         assert!(error.contains("wall_ms"), "{error}");
-        for later in ["[smtp]\nx = 1", "[oidc]", "nonsense = 1"] {
+        for later in ["[smtp]\nx = 1", "[nothing]", "nonsense = 1"] {
             let file = written(later);
             assert!(Layers::resolve(&[], &Environment::new(), Some(file.path())).is_err(), "{later}");
         }

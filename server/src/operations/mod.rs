@@ -9,12 +9,14 @@ pub mod caller;
 pub mod denials;
 pub mod error;
 pub mod event;
+pub mod identity;
 pub mod invitation;
 pub mod key;
 pub mod key_cache;
 pub mod key_uses;
 pub mod letter;
 pub mod member;
+pub mod oidc;
 pub mod organization;
 pub mod page;
 pub mod password;
@@ -46,6 +48,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::metrics::Metrics;
 use crate::config::LimitsConfig;
 use crate::mail::Mailer;
+use crate::oidc::Oidc;
 
 pub use attempts::Attempts;
 pub use caller::{Caller, Origin, Via};
@@ -101,6 +104,8 @@ pub struct Services {
     pub metrics: Arc<Metrics>,
     /// Fires schedules; told of those that changed.
     pub scheduler: Scheduler,
+    /// The identity provider, where one is configured.
+    pub oidc: Option<Oidc>,
     /// Cancelled when the server stops: waits end.
     pub stopping: CancellationToken,
 }

@@ -22,9 +22,10 @@ use crate::api::metrics::Metrics;
 use crate::config::{Config, Environment};
 use crate::http::Listener;
 use crate::mail::Mailer;
+use crate::oidc::Oidc;
 use crate::operations::organization::{SETUP_LINK_LASTS, offer_setup};
 use crate::operations::{
-    Attempts, Denials, Hashing, KeyCache, KeyUses, OperationError, Refusals, Services, UnknownKeys,
+    self, Attempts, Denials, Hashing, KeyCache, KeyUses, OperationError, Refusals, Services, UnknownKeys,
     invitation,
 };
 
@@ -49,6 +50,9 @@ pub enum ServeError {
     /// The database, at the start.
     #[error("the server cannot start: {0}")]
     Storage(#[from] factotum_storage::StorageError),
+    /// A setting that does not go with what is in the database.
+    #[error("{0}")]
+    Settings(String),
     /// The system gives no signals.
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),
@@ -68,6 +72,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     let listener = Listener::bind(&config.http).await?;
     let public_url = config.http.public_url_at(listener.address());
     say_how_to_begin(&storage, clock.as_ref(), &public_url).await?;
+    let oidc = identity_provider(&storage, &config, &public_url).await?;
 
     // Half of the time to drain is for requests, half for the runs that they left behind.
     let drain = config.limits.drain / 2;
@@ -93,6 +98,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
         background: TaskTracker::new(),
         hashing: Hashing::default(),
         metrics: Arc::new(Metrics::register()),
+        oidc,
         stopping: stop.clone(),
     });
     // Schedules end with the listener; counts and the rest go on until the last run has ended.
@@ -135,6 +141,29 @@ async fn say_how_to_begin(storage: &Storage, clock: &dyn Clock, public_url: &str
         );
     }
     Ok(())
+}
+
+/// The client of the identity provider, if one is configured. Before there is an organization, nothing can be said of its roles.
+async fn identity_provider(
+    storage: &Storage,
+    config: &Config,
+    public_url: &str,
+) -> Result<Option<Oidc>, ServeError> {
+    let Some(settings) = &config.oidc else { return Ok(None) };
+    let mut tx = storage.read().await?;
+    if !organizations::list(&mut tx).await?.is_empty() {
+        let organization = operations::oidc::organization(&mut tx, settings).await?;
+        let organization = organization.map_err(|e| ServeError::Settings(e.to_string()))?;
+        let role = &settings.default_role;
+        if !organizations::has_role(&mut tx, organization.id, role).await? {
+            let name = &organization.name;
+            let reason = format!("`oidc.default_role`: `{name}` has no role `{role}`");
+            return Err(ServeError::Settings(reason));
+        }
+    }
+    Oidc::configured(settings.clone(), public_url)
+        .map(Some)
+        .map_err(|e| ServeError::Settings(format!("`oidc`: {e}")))
 }
 
 /// What the list of nodes calls this one: its machine's name.

@@ -35,6 +35,9 @@ pub async fn run(services: Arc<Services>, stop: CancellationToken) {
         if stopped || uses_written.elapsed() >= WRITTEN_EVERY {
             uses_written = Instant::now();
             services.unknown_keys.forget();
+            if let Some(oidc) = &services.oidc {
+                oidc.forget();
+            }
             if let Err(error) = services.key_uses.flush(&services.storage).await {
                 tracing::warn!(%error, "the last uses of keys could not be written; tried again");
             }

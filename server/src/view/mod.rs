@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod event;
+pub mod identity;
 pub mod key;
 pub mod member;
 pub mod plugin;

@@ -17,6 +17,8 @@ mod limits;
 mod log_in;
 mod members;
 mod members_cli;
+mod oidc;
+mod oidc_attacks;
 mod password;
 mod promises;
 mod restricted_role;

@@ -149,6 +149,13 @@ CREATE TABLE oidc_flows (
     expires_at BIGINT NOT NULL
 );
 CREATE INDEX oidc_flows_expiry ON oidc_flows (expires_at);
+CREATE TRIGGER oidc_flows_guard_update BEFORE UPDATE ON oidc_flows
+    FOR EACH ROW EXECUTE FUNCTION guard_refuses('a log-in under way is begun and taken out, never changed');
+
+-- An identity is linked and unlinked; it is never handed from one person to another, nor turned into another identity.
+CREATE TRIGGER identities_guard_change BEFORE UPDATE ON identities
+    FOR EACH ROW EXECUTE FUNCTION guard_refuses('an identity is linked and unlinked, never changed');
+CREATE INDEX identities_of_person ON identities (person_id);
 
 -- Counts each revocation, so that caches of keys on other nodes know when they are behind; and what each node has seen of it.
 -- One row, taken by each revocation: the count grows in the order of commits, which a sequence would not.

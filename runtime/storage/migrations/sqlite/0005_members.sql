@@ -145,6 +145,22 @@ CREATE TABLE oidc_flows (
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX oidc_flows_expiry ON oidc_flows (expires_at);
+CREATE TRIGGER oidc_flows_guard_insert BEFORE INSERT ON oidc_flows BEGIN
+    SELECT RAISE(ABORT, 'guard: this log-in exists') WHERE EXISTS (SELECT 1 FROM oidc_flows WHERE state_hash = NEW.state_hash);
+END;
+CREATE TRIGGER oidc_flows_guard_update BEFORE UPDATE ON oidc_flows BEGIN
+    SELECT RAISE(ABORT, 'guard: a log-in under way is begun and taken out, never changed');
+END;
+
+-- An identity is linked and unlinked; it is never handed from one person to another, nor turned into another identity.
+CREATE TRIGGER identities_guard_final BEFORE INSERT ON identities BEGIN
+    SELECT RAISE(ABORT, 'guard: this identity exists')
+        WHERE EXISTS (SELECT 1 FROM identities WHERE issuer = NEW.issuer AND subject = NEW.subject);
+END;
+CREATE TRIGGER identities_guard_change BEFORE UPDATE ON identities BEGIN
+    SELECT RAISE(ABORT, 'guard: an identity is linked and unlinked, never changed');
+END;
+CREATE INDEX identities_of_person ON identities (person_id);
 
 -- Counts each revocation, so that caches of keys on other nodes know when they are behind; and what each node has seen of it.
 CREATE TABLE revocations (

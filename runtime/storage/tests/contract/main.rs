@@ -21,6 +21,7 @@ mod finish;
 mod fixture;
 mod handoff;
 mod idempotency;
+mod identities;
 mod journal;
 mod kv;
 mod log_in;

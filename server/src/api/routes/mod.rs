@@ -5,9 +5,11 @@ pub mod api_key;
 pub mod audit;
 pub mod event;
 pub mod hook;
+pub mod identity;
 pub mod invitation;
 pub mod me;
 pub mod member;
+pub mod oidc;
 pub mod password;
 pub mod plugin;
 pub mod role;
@@ -40,6 +42,8 @@ pub fn all() -> Routes<Arc<Services>> {
         password::routes,
         totp::routes,
         setup::routes,
+        identity::routes,
+        oidc::routes,
         member::routes,
         invitation::routes,
         role::routes,

@@ -1,0 +1,121 @@
+//! `/oidc`: the way to the identity provider and back. What must hold: a redirect leads to the provider or to a path of this server; answers
+//! are kept by no cache and tell no referrer.
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Deserialize;
+
+use super::{Answer, State};
+use crate::api::endpoint::{Endpoint, Needs, Routes};
+use crate::api::flow::{self, SetFlow};
+use crate::api::parameters::Parameters;
+use crate::api::problem::{Code, Problem};
+use crate::api::session::{self, SetSession};
+use crate::oidc::Oidc;
+use crate::operations::oidc::{self, Browser, Callback};
+use crate::operations::{Origin, Services};
+use crate::view::identity::SingleSignOnView;
+
+/// Adds the routes.
+pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
+    let open = |path, id, summary| Endpoint::get(path, id, summary).needs(Needs::Nothing);
+    routes
+        .add(
+            open("/api/v1/oidc", "singleSignOn", "Whether one can log in by OpenID Connect")
+                .gives::<SingleSignOnView>(200, "Whether, and what the button says"),
+            show,
+        )
+        .add(
+            open("/api/v1/oidc/start", "startSingleSignOn", "Log in by OpenID Connect: for browsers")
+                .query("return_to", "the path of this server to go to afterwards; `/` unless given")
+                .gives_nothing(303, "To the identity provider"),
+            start,
+        )
+        .add(
+            open("/api/v1/oidc/callback", "endSingleSignOn", "Come back from the identity provider")
+                .query("code", "what the provider gave")
+                .query("state", "which log-in it is")
+                .query("iss", "the provider (RFC 9207)")
+                .query("error", "why there is no code")
+                .gives_nothing(303, "Logged in, or the identity linked: to where the log-in was to lead"),
+            callback,
+        )
+}
+
+async fn show(services: State) -> Json<SingleSignOnView> {
+    let label = services.oidc.as_ref().map(|oidc| oidc.config.label.clone());
+    Json(SingleSignOnView { enabled: label.is_some(), label })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StartQuery {
+    return_to: Option<String>,
+}
+
+async fn start(
+    services: State,
+    Extension(origin): Extension<Origin>,
+    Parameters(query): Parameters<StartQuery>,
+) -> Answer<Response> {
+    let oidc = attempted(&services, &origin)?;
+    let started = oidc::start(&services, oidc, query.return_to.as_deref()).await?;
+    let to = location(&started.url)?;
+    Ok((StatusCode::SEE_OTHER, SetFlow::Begin(started.browser), to).into_response())
+}
+
+/// Providers add parameters of their own, so an unknown one is no error here.
+#[derive(Deserialize)]
+struct CallbackQuery {
+    code: Option<String>,
+    state: Option<String>,
+    iss: Option<String>,
+    error: Option<String>,
+}
+
+async fn callback(
+    services: State,
+    Extension(origin): Extension<Origin>,
+    headers: HeaderMap,
+    Parameters(query): Parameters<CallbackQuery>,
+) -> Answer<Response> {
+    let oidc = attempted(&services, &origin)?;
+    let brought = Callback { state: query.state, code: query.code, issuer: query.iss, error: query.error };
+    let browser = Browser { flow: flow::token(&headers), session: session::token(&headers) };
+    let finished = oidc::finish(&services, oidc, brought, browser, &origin).await?;
+    let to = location(&finished.return_to)?;
+    let begun = finished.session.map(|s| SetSession::Begin(s.token, s.now, s.expires_at));
+    Ok((StatusCode::SEE_OTHER, SetFlow::End, begun, to).into_response())
+}
+
+/// The provider, if there is one and this address has tries left.
+pub(super) fn attempted<'s>(services: &'s Services, origin: &Origin) -> Result<&'s Oidc, Problem> {
+    let Some(oidc) = &services.oidc else {
+        return Err(Problem::new(
+            Code::NotFound,
+            "one cannot log in by OpenID Connect here: `[oidc]` is not set",
+        ));
+    };
+    oidc.attempt(origin.address).map_err(|wait| {
+        services.refusals.count(origin.address, "too many log-ins by OpenID Connect");
+        let seconds = u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
+        let words = format!("too many log-ins from your address; try again in {seconds} s");
+        Problem { retry_after_s: Some(seconds), ..Problem::new(Code::RateLimited, words) }
+    })?;
+    Ok(oidc)
+}
+
+type Redirection = [(header::HeaderName, HeaderValue); 3];
+
+fn location(url: &str) -> Result<Redirection, Problem> {
+    let to = HeaderValue::from_str(url)
+        .map_err(|_| Problem::new(Code::Internal, "the way on cannot be written down"))?;
+    Ok([
+        (header::LOCATION, to),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ])
+}
