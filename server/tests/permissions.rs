@@ -201,6 +201,7 @@ async fn every_route_asks_for_its_grant() {
     assert_eq!(pushed.0, StatusCode::CREATED, "{}", pushed.1);
     fixture.full("PUT", "/api/v1/workflows/w", json!({"plugin": "p@1.0.0"})).await;
     fixture.full("PUT", "/api/v1/secrets/s", json!({"value": "first"})).await;
+    fixture.full("POST", "/api/v1/roles", json!({"name": "Inviter", "grants": ["members:create"]})).await;
     let useless = fixture.key("useless", &["kv:read"]).await;
 
     let endpoints = routes::all().endpoints;
