@@ -62,8 +62,6 @@ const fn number(name: &'static str, default: &'static str) -> Key {
     Key { name, flag: None, default: Default::Value(default), form: Form::Number, secret: false }
 }
 
-}
-
 const fn list(name: &'static str) -> Key {
     Key { name, flag: None, default: Default::Value(""), form: Form::List, secret: false }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use factotum_model::{Digest, PersonId, Redacted};
 use factotum_storage::identities::{self, WaysIn};
 use factotum_storage::oidc_flows::{self, NewFlow};
-use factotum_storage::{StorageError, accounts, people};
+use factotum_storage::{StorageError, accounts, credentials, people};
 
 use crate::world::{Raw, World};
 
@@ -67,7 +67,7 @@ on_both! {
         let ways = async || world.write(async |tx| identities::ways_in(tx, ann).await).await;
         assert_eq!(ways().await, WaysIn { password: false, identities: 0 });
         link(world, ann, "s1").await.unwrap();
-        world.write(async |tx| people::set_password(tx, ann, "$argon2id$x", world.now()).await).await;
+        world.write(async |tx| credentials::set_password(tx, ann, "$argon2id$x", world.now()).await).await;
         assert_eq!(ways().await, WaysIn { password: true, identities: 1 });
     }
 
