@@ -25,6 +25,14 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             .takes_raw("*/*")
             .gives_raw(202, "Committed; `{\"run\": \"run_…\"}`", "application/json")
             .gives_raw(200, "The workflow's answer, where the trigger replies with the outcome", "*/*")
+            .refuses(400, "The body, or the name of the delivery, cannot be read")
+            .refuses(401, "The delivery is not verified")
+            .refuses(405, "The webhook does not take the method")
+            .refuses(408, "The body did not arrive in time")
+            .refuses(413, "The body is larger than the webhook takes")
+            .refuses(414, "The address is too long")
+            .refuses(431, "The headers are too large")
+            .refuses(502, "The workflow failed")
     };
     routes
         .add_any(
