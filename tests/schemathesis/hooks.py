@@ -1,6 +1,6 @@
 """What schemathesis has to know about Factotum beyond its OpenAPI document.
 
-FACTOTUM_PLUGIN is a component to upload, FACTOTUM_API_KEY_ID the key that the requests are made with, FACTOTUM_ACCOUNT_ID its account.
+FACTOTUM_PLUGIN is a component to upload, FACTOTUM_OWN_IDS are the ids of the key that the requests are made with and of its account.
 """
 
 import os
@@ -10,7 +10,10 @@ import schemathesis
 from hypothesis import strategies as st
 
 COMPONENT = Path(os.environ["FACTOTUM_PLUGIN"]).read_bytes()
-OWN = (os.environ["FACTOTUM_API_KEY_ID"], os.environ["FACTOTUM_ACCOUNT_ID"])
+OWN_IDS = os.environ["FACTOTUM_OWN_IDS"].split()
+LONGEST_WAIT_S = 2
+# What each Idempotency-Key was first sent with.
+SENT = {}
 
 schemathesis.openapi.media_type(
     "application/wasm", st.sampled_from([COMPONENT]) | st.binary(max_size=2_000)
@@ -19,7 +22,14 @@ schemathesis.openapi.media_type(
 
 @schemathesis.hook
 def filter_case(context, case):
-    """The key that the requests are made with stays, or the rest of the run would be refused as 401 and show nothing."""
-    if case.method.upper() == "GET":
-        return True
-    return (case.path_parameters or {}).get("id") not in OWN
+    # The key that the requests are made with stays, or the rest of the run would be refused as 401 and show nothing.
+    if case.method.upper() != "GET" and (case.path_parameters or {}).get("id") in OWN_IDS:
+        return False
+    # A key that came before with another request is refused, rightly.
+    once = (case.headers or {}).get("Idempotency-Key")
+    request = (case.method, case.formatted_path, repr(case.query), repr(case.body))
+    if once is not None and SENT.setdefault(once, request) != request:
+        return False
+    # A paused workflow's run has no outcome: whoever asks to wait for it waits for two minutes, rightly.
+    wait = str((case.query or {}).get("wait", "")).strip("+")
+    return not (wait.isdecimal() and int(wait) > LONGEST_WAIT_S)

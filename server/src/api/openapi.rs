@@ -147,7 +147,10 @@ fn content(body: BodyKind, schemas: &mut SchemaGenerator) -> Value {
         BodyKind::Json(make) => json!({"application/json": {"schema": make(schemas)}}),
         BodyKind::Raw(content_type) => {
             let mut content = json!({});
-            content[content_type] = json!({"schema": {"type": "string", "format": "binary"}});
+            // What may be of any type may be JSON too, of any form.
+            let any = content_type == "*/*";
+            let schema = if any { json!({}) } else { json!({"type": "string", "format": "binary"}) };
+            content[content_type] = json!({"schema": schema});
             content
         }
     }
