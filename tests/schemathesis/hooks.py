@@ -1,6 +1,7 @@
 """What schemathesis has to know about Factotum beyond its OpenAPI document.
 
-FACTOTUM_PLUGIN is a component to upload, FACTOTUM_OWN_IDS are the ids of the key that the requests are made with and of its account.
+FACTOTUM_PLUGIN is a component to upload, FACTOTUM_OWN_IDS are the ids of the key that the requests are made with, of its account
+and of the webhook that is called.
 """
 
 import os
@@ -22,7 +23,7 @@ schemathesis.openapi.media_type(
 
 @schemathesis.hook
 def filter_case(context, case):
-    # The key that the requests are made with stays, or the rest of the run would be refused as 401 and show nothing.
+    # What the requests need stays: without the key, say, the rest of the run would be refused as 401 and show nothing.
     if case.method.upper() != "GET" and (case.path_parameters or {}).get("id") in OWN_IDS:
         return False
     # A key that came before with another request is refused, rightly.

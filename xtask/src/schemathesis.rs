@@ -19,7 +19,7 @@ use tool::Tool;
 use world::World;
 
 /// How many examples per operation CI takes.
-pub const EXAMPLES: u32 = 12;
+pub const EXAMPLES: u32 = 8;
 /// How many the long form takes.
 const SOAK_EXAMPLES: u32 = 300;
 
@@ -39,13 +39,12 @@ pub struct Options {
 
 /// Builds the program, unless `FACTOTUM_BIN` names one, and tests it.
 pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
-    let program = match std::env::var_os("FACTOTUM_BIN") {
-        Some(built) => built.into(),
-        None => {
-            let quiet = guests::Options { quiet: true, ..guests::Options::default() };
-            step("guests", || guests::build(&quiet))?;
-            step("program", || test::build_tests(interrupt))?
-        }
+    let program = if let Some(built) = std::env::var_os("FACTOTUM_BIN") {
+        built.into()
+    } else {
+        let quiet = guests::Options { quiet: true, ..guests::Options::default() };
+        step("guests", || guests::build(&quiet))?;
+        step("program", || test::build_tests(interrupt))?
     };
     let server = options.postgres.then(|| postgres::start(false, interrupt)).transpose()?;
     check(&program, server.as_ref(), options.examples, options.seed.as_deref(), interrupt)

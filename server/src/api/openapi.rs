@@ -15,8 +15,8 @@ use super::idempotency::MAX_KEY_BYTES;
 use super::problem::ProblemBody;
 use super::session::COOKIE_NAME;
 
-/// The methods of a path that takes any.
-const ANY_METHOD: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+/// The methods of a path that takes any: those a webhook can be set to.
+const ANY_METHOD: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
 
 /// The document for these endpoints.
 pub fn document(endpoints: &[Endpoint]) -> Value {
@@ -34,8 +34,8 @@ pub fn document(endpoints: &[Endpoint]) -> Value {
         for other in ANY_METHOD.iter().filter(|other| endpoint.any_method && **other != stated) {
             methods[*other] = operation.clone();
             methods[*other]["operationId"] = format!("{}By{}", endpoint.id, capital(other)).into();
-            if matches!(*other, "head" | "trace") {
-                // RFC 9110 §9.3.2 and §9.3.8: the one has no body to answer with, the other none to send.
+            if *other == "head" {
+                // RFC 9110 §9.3.2: a body has no meaning there.
                 methods[*other].as_object_mut().map(|o| o.remove("requestBody"));
             }
         }

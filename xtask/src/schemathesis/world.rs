@@ -1,5 +1,5 @@
 //! What the made-up requests find on the server: one of each kind of thing, so that they come further than a 404. What must hold: the key
-//! that the requests are made with, and its account, are not among what they may take away.
+//! that the requests are made with, its account and the webhook that is called are not among what they may take away.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ const PROBABILITY: f32 = 0.5;
 
 /// Things with their ids.
 pub struct World {
-    /// The ids of the key that the requests are made with, and of its account.
+    /// The ids of what stays: the key that the requests are made with, its account, the webhook.
     pub own: Vec<String>,
     /// Of which paths, a pattern; which parameter; its value.
     things: Vec<(&'static str, &'static str, String)>,
@@ -23,18 +23,30 @@ impl World {
     pub fn furnish(api: &Api) -> anyhow::Result<Self> {
         let own = api.get("/api/v1/me").expect(200);
         let keys = api.get("/api/v1/api-keys").expect(200);
-        let own = vec![id(&own)?, id(&keys["items"][0])?];
+        let mut own = vec![id(&own)?, id(&keys["items"][0])?];
         api.deploy("hello", &[]);
         // One to take away, as with it go its triggers.
         api.workflow("spare", "hello", &json!({}));
         let plugin = id(&api.get("/api/v1/plugins/hello@1.0.0").expect(200))?;
         let run = api.run("hello", &json!({}));
         // A suspended organization answers no webhook before its time is up.
-        let hook = api.webhook("hello", &json!({"reply": "outcome", "reply_timeout_ms": 200}));
+        let config = json!({
+            "reply": "outcome", "reply_timeout_ms": 200,
+            "methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+        });
+        let hook = api.trigger("hello", "webhook", &config);
+        // A paused webhook answers 503, rightly; this one goes on.
+        own.push(id(&hook)?);
         let schedule = api.trigger("hello", "schedule", &json!({"cron": "0 0 1 1 *"}));
         let (_, key) = api.mint("spare", &["runs:read"]);
         api.put("/api/v1/secrets/spare", &json!({"value": "spare"})).expect(201);
-        let token = hook.rsplit('/').next().unwrap_or_default().to_owned();
+        let token = hook["url"]
+            .as_str()
+            .context("a webhook has a URL")?
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         let account = id(&key["service_account"])?;
         let things = vec![
             ("^/api/v1/accounts/", "path.id", account.clone()),
