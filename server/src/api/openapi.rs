@@ -80,13 +80,14 @@ fn operation(endpoint: &Endpoint, schemas: &mut SchemaGenerator) -> Value {
         let cases = endpoint.or_needs.iter().map(|(grant, when)| format!("`{grant}` instead {when}"));
         let needed = match endpoint.needs {
             Needs::Grant(action) | Needs::GrantOrPrincipal(action) => format!("`{action}`"),
-            Needs::Account | Needs::Nothing => "no grant".to_owned(),
+            Needs::Account | Needs::Session | Needs::Nothing => "no grant".to_owned(),
         };
         let cases = cases.collect::<Vec<_>>().join(", ");
         operation["description"] = format!("Needs {needed}; {cases}.").into();
     }
     operation["security"] = match endpoint.needs {
         Needs::Nothing => json!([]),
+        Needs::Session => json!([{"session": []}]),
         Needs::Account => json!([{"key": []}, {"session": []}]),
         Needs::Grant(action) | Needs::GrantOrPrincipal(action) => {
             let actions = std::iter::once(action).chain(endpoint.or_needs.iter().map(|(action, _)| *action));
@@ -111,7 +112,9 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
             "required": parameter.required, "schema": parameter.form.schema(),
         }));
     }
-    if endpoint.method == http::Method::POST && endpoint.path.starts_with("/api/") {
+    // A log-in is not repeated, and what it or a second factor is answered with is not kept.
+    let repeatable = !matches!(endpoint.needs, Needs::Nothing | Needs::Session);
+    if endpoint.method == http::Method::POST && endpoint.path.starts_with("/api/") && repeatable {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "schema": Form::Visible(MAX_KEY_BYTES).schema(),
             "description": "the same key with the same body is done once and answered alike for 24 hours",

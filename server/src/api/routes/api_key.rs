@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use super::{Answer, State};
 use crate::api::endpoint::{Endpoint, Routes};
-use crate::api::guarded::read;
 use crate::api::form::Form;
+use crate::api::guarded::read;
 use crate::api::idempotency::IdempotencyKey;
 use crate::api::parameters::{Parameters, listed, page, value};
 use crate::operations::key::{self, NewKey, Rotation};
