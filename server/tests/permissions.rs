@@ -79,7 +79,7 @@ async fn fixture() -> Fixture {
         oidc: None,
         stopping: CancellationToken::new(),
     });
-    let router = router(Arc::clone(&services), config.proxy.clone());
+    let router = router(Arc::clone(&services), config.proxy.clone(), false);
     let full_key = made.key.unwrap().text.expose().to_owned();
     Fixture { _folder: folder, services, router, full_key }
 }

@@ -1,4 +1,4 @@
-//! The development commands: `cargo xtask run|test|guests|oidc|bench|soak|tidy|postgres`. Parses and dispatches, nothing else.
+//! The development commands: `cargo xtask run|test|guests|oidc|bench|schemathesis|soak|tidy|postgres`. Parses and dispatches, nothing else.
 
 mod bench;
 mod command;
@@ -6,6 +6,7 @@ mod guests;
 mod oidc;
 mod postgres;
 mod run;
+mod schemathesis;
 mod soak;
 mod test;
 mod tidy;
@@ -38,6 +39,8 @@ enum Command {
     Oidc,
     /// Measure throughput and latency of a release build, beside the machine's own figures
     Bench(bench::Options),
+    /// Test the program against its OpenAPI document with made-up requests, by schemathesis
+    Schemathesis(schemathesis::Options),
     /// Run the long form of end-to-end tests
     Soak(soak::Options),
     /// Send requests to a server and print figures: the load generator of `bench`
@@ -62,6 +65,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(options) => run::run(&options, &interrupt),
         Command::Bench(options) => bench::run(&options, &interrupt),
+        Command::Schemathesis(options) => schemathesis::run(&options, &interrupt),
         Command::Soak(options) => soak::run(&options, &interrupt),
         Command::Load(options) => bench::load::run(&options),
         Command::Test(options) => test::run(&options, &interrupt),

@@ -3,17 +3,20 @@
 use factotum_tests::backend::SERVER_VARIABLE;
 
 use crate::command::{Interrupt, cargo, step};
-use crate::{guests, postgres, test};
+use crate::{guests, postgres, schemathesis, test};
 
 /// What to soak.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Part of the tests' names: crash, webhooks, two_nodes
+    /// Part of the tests' names: crash, webhooks, two_nodes; or schemathesis
     name: String,
 }
 
 /// Runs them, one after the other.
 pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
+    if options.name == "schemathesis" {
+        return schemathesis::soak(interrupt);
+    }
     step("guests", || guests::build(&guests::Options { quiet: true, ..guests::Options::default() }))?;
     let program = step("program", || test::build_program(interrupt))?;
     // These tests are about power cuts: sync to disk, as in production.

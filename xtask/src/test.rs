@@ -7,7 +7,7 @@ use std::process::Command;
 use factotum_tests::backend::SERVER_VARIABLE;
 
 use crate::command::{Interrupt, cargo, is_there, say, step, target};
-use crate::{guests, oidc, postgres, tidy};
+use crate::{guests, oidc, postgres, schemathesis, tidy};
 
 /// The guests with tests of their own, and what they are made with.
 const NATIVE_GUESTS: [&str; 4] = ["factotum-sdk", "order-intake", "order-report", "word-count"];
@@ -38,6 +38,7 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
     if !options.quick {
         // Before the tests proper, so that the line the runner closes with is the last.
         step("doc tests", || interrupt.run(cargo().args(["test", "--quiet", "--doc"])))?;
+        schemathesis::check(&program, None, schemathesis::EXAMPLES, None, interrupt)?;
     }
     // They are no default members, as they compile to wasm; their rules are tested natively.
     step("SDK and examples", || {
@@ -67,7 +68,7 @@ fn runner(arguments: &[String]) -> Command {
 
 /// Builds the tests and the program in one go: with the tests' own dependencies in it, so that cargo picks one set of features for
 /// both and builds every crate once.
-fn build_tests(interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
+pub fn build_tests(interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
     interrupt.run(cargo().args(["build", "--quiet", "--bins", "--tests"]))?;
     Ok(target().join("debug").join("factotum"))
 }

@@ -11,6 +11,7 @@ pub mod event;
 pub mod grant;
 pub mod id;
 pub mod nickname;
+pub mod object;
 pub mod redacted;
 pub mod run;
 pub mod time;

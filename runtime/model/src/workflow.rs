@@ -78,10 +78,10 @@ pub struct WorkflowSpec {
     #[serde(default = "empty_object")]
     pub config: Value,
     /// Bounds of one attempt.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::object::read")]
     pub limits: Limits,
     /// When to try again.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::object::read")]
     pub retry: RetryPolicy,
     /// How many of its runs may be running at a time; `None` for no limit.
     #[serde(default)]

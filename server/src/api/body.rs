@@ -7,9 +7,10 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, Request};
 use bytes::{Bytes, BytesMut};
+use factotum_model::object::Object;
 use http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::problem::{Code, Problem};
 
@@ -117,8 +118,17 @@ pub async fn discard(headers: &HeaderMap, mut body: Body, announced: u64) {
     let _ = tokio::time::timeout(DISCARD_TIME, discarded).await;
 }
 
-/// Reads JSON, and names what is wrong with it.
+/// Reads a JSON object, and names what is wrong with it.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    any::<Object<T>>(bytes).map(|object| object.0)
+}
+
+/// Whether it is JSON at all.
+pub fn check(bytes: &[u8]) -> Result<(), Problem> {
+    any::<IgnoredAny>(bytes).map(drop)
+}
+
+fn any<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| {
         let path = e.path().to_string();
@@ -167,7 +177,10 @@ mod tests {
         let missing = parse::<WorkflowSpec>(b"{}").unwrap_err();
         assert_eq!((missing.code, missing.field.as_deref()), (Code::InvalidField, Some("plugin")));
         assert_eq!(parse::<WorkflowSpec>(b"").unwrap_err().code, Code::InvalidJson);
-        assert_eq!(parse::<serde_json::Value>(b"{} {}").unwrap_err().code, Code::InvalidJson);
+        assert_eq!(check(b"{} {}").unwrap_err().code, Code::InvalidJson);
+        assert!(check(b"[1]").is_ok());
+        let list = parse::<WorkflowSpec>(br#"["a@1"]"#).unwrap_err();
+        assert_eq!((list.code, list.field), (Code::InvalidField, None));
     }
 
     #[tokio::test]

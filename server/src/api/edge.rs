@@ -1,6 +1,6 @@
-//! What every request passes first and every answer last: request id, log line, metrics, the catching of panics, and the writing of
-//! problem bodies. What must hold: no answer leaves without a request id, and no path below `/hooks` is logged, as it holds a
-//! token.
+//! What every request passes first and every answer last: request id, log line, metrics, the catching of panics, the writing of
+//! problem bodies, and the headers that protect browsers. What must hold: no answer leaves without a request id and those headers, and no path
+//! below `/hooks` is logged, as it holds a token.
 
 use std::any::Any;
 use std::net::SocketAddr;
@@ -15,7 +15,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use factotum_model::RequestId;
 use http::{HeaderName, HeaderValue, header};
+use percent_encoding::percent_decode_str;
 
+use super::headers::protect;
 use super::metrics::Metrics;
 use super::problem::{Code, Problem};
 use crate::config::ProxyConfig;
@@ -37,6 +39,8 @@ pub struct Edge {
     pub metrics: Arc<Metrics>,
     /// Whom to believe about addresses.
     pub proxy: Arc<ProxyConfig>,
+    /// Whether the world reaches this server by TLS.
+    pub https: bool,
 }
 
 /// The outermost layer.
@@ -49,7 +53,15 @@ pub async fn edge(State(edge): State<Edge>, mut request: Request, next: Next) ->
     let request_id = origin.request_id.to_string();
     request.extensions_mut().insert(origin);
 
-    let mut response = match tokio::time::timeout(REQUEST_TIMEOUT, caught(next.run(request))).await {
+    let answered = async {
+        if readable(request.uri().path()) {
+            next.run(request).await
+        } else {
+            let words = "the path is not UTF-8 when its `%` escapes are read; write each byte of the text's UTF-8 as `%XX`";
+            Problem::new(Code::InvalidRequest, words).into_response()
+        }
+    };
+    let mut response = match tokio::time::timeout(REQUEST_TIMEOUT, caught(answered)).await {
         Ok(Ok(response)) => response,
         Err(_) => {
             let words = format!("the request was not answered within {} s", REQUEST_TIMEOUT.as_secs());
@@ -76,7 +88,7 @@ pub async fn edge(State(edge): State<Edge>, mut request: Request, next: Next) ->
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         headers.insert(REQUEST_ID, id);
     }
-    headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    protect(headers, edge.https);
 
     let (status, took) = (response.status(), started.elapsed());
     edge.metrics.request(&method, route, status, took);
@@ -87,6 +99,11 @@ pub async fn edge(State(edge): State<Edge>, mut request: Request, next: Next) ->
         tracing::debug!(%request_id, %method, route, status = status.as_u16(), took_us, "request");
     }
     response
+}
+
+/// Whether the path's escapes stand for text (RFC 3986 §2.5): no route could read it otherwise.
+fn readable(path: &str) -> bool {
+    percent_decode_str(path).decode_utf8().is_ok()
 }
 
 fn origin(proxy: &ProxyConfig, request: &Request) -> Origin {
@@ -133,9 +150,10 @@ mod tests {
         async fn panics() -> &'static str {
             panic!("on purpose")
         }
-        let edge_state = Edge { metrics: Arc::new(Metrics::register()), proxy: Arc::default() };
+        let edge_state = Edge { metrics: Arc::new(Metrics::register()), proxy: Arc::default(), https: true };
         let router = Router::new()
             .route("/panics", get(panics))
+            .fallback(async || Problem::not_found())
             .route("/refuses", get(async || Problem::field("limits.wall_ms", "too much")))
             .layer(axum::middleware::from_fn_with_state(edge_state, edge));
         let request = Request::builder().uri(path).body(Body::empty()).unwrap();
@@ -151,6 +169,36 @@ mod tests {
         assert_eq!((status, &body["code"]), (StatusCode::INTERNAL_SERVER_ERROR, &"internal".into()));
         assert_eq!(body["request_id"], headers[&REQUEST_ID].to_str().unwrap());
         assert!(!body.to_string().contains("on purpose"), "what a panic says is for the log");
+    }
+
+    #[tokio::test]
+    async fn every_answer_protects_browsers_and_keeps_what_it_says_of_itself() {
+        for path in ["/panics", "/refuses", "/nowhere", "/%FF"] {
+            let (_, headers, _) = answer(path).await;
+            let shown =
+                |name: &str| headers.get_all(name).iter().map(|v| v.to_str().unwrap()).collect::<Vec<_>>();
+            assert_eq!(
+                shown("content-security-policy"),
+                ["default-src 'none'; frame-ancestors 'none'"],
+                "{path}"
+            );
+            assert_eq!(shown("x-content-type-options"), ["nosniff"], "{path}");
+            assert_eq!(shown("referrer-policy"), ["no-referrer"], "{path}");
+            assert_eq!(shown("x-frame-options"), ["DENY"], "{path}");
+            assert_eq!(shown("cross-origin-resource-policy"), ["same-origin"], "{path}");
+            assert_eq!(shown("strict-transport-security"), ["max-age=63072000"], "{path}");
+        }
+        let mut own = http::HeaderMap::new();
+        own.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+        protect(&mut own, false);
+        assert_eq!(own[header::CONTENT_SECURITY_POLICY], "sandbox");
+        assert!(!own.contains_key(header::STRICT_TRANSPORT_SECURITY), "plain HTTP promises no TLS");
+    }
+
+    #[tokio::test]
+    async fn a_path_that_is_no_text_is_a_problem() {
+        let (status, _, body) = answer("/refuses/%FF").await;
+        assert_eq!((status, &body["code"]), (StatusCode::BAD_REQUEST, &"invalid_request".into()));
     }
 
     #[tokio::test]

@@ -8,6 +8,8 @@ use factotum_model::Action;
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
+use super::form::Form;
+
 type MakeSchema = fn(&mut SchemaGenerator) -> Schema;
 
 /// What a caller needs.
@@ -32,6 +34,10 @@ pub struct Parameter {
     pub name: &'static str,
     /// What it does.
     pub what: &'static str,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What it looks like.
+    pub form: Form,
 }
 
 /// A body.
@@ -67,19 +73,39 @@ pub struct Endpoint {
     pub summary: &'static str,
     /// What the caller needs.
     pub needs: Needs,
+    /// What the caller needs instead in some cases, and which those are: `where the workflow is new`.
+    pub or_needs: Vec<(Action, &'static str)>,
     /// Query parameters.
     pub query: Vec<Parameter>,
     /// The body it takes.
     pub body: Option<BodyKind>,
+    /// Whether it does without that body too.
+    pub body_optional: bool,
     /// The answers beside problems.
     pub answers: Vec<Answer>,
+    /// The problems that do not follow from what it takes and needs.
+    pub refusals: Vec<(u16, &'static str)>,
+    /// Whether it takes every method, of which `method` is one.
+    pub any_method: bool,
 }
 
 impl Endpoint {
     /// An endpoint that needs a key and no grant, until told otherwise.
     pub const fn of(method: Method, path: &'static str, id: &'static str, summary: &'static str) -> Self {
-        let needs = Needs::Account;
-        Self { method, path, id, summary, needs, query: Vec::new(), body: None, answers: Vec::new() }
+        Self {
+            method,
+            path,
+            id,
+            summary,
+            needs: Needs::Account,
+            or_needs: Vec::new(),
+            query: Vec::new(),
+            body: None,
+            body_optional: false,
+            answers: Vec::new(),
+            refusals: Vec::new(),
+            any_method: false,
+        }
     }
 
     /// A `GET`.
@@ -118,16 +144,35 @@ impl Endpoint {
         self.needs(Needs::Grant(action))
     }
 
-    /// States a query parameter.
-    pub fn query(mut self, name: &'static str, what: &'static str) -> Self {
-        self.query.push(Parameter { name, what });
+    /// States a grant that the caller needs instead in some cases, and which those are.
+    pub fn or_grant(mut self, action: Action, when: &'static str) -> Self {
+        self.or_needs.push((action, when));
+        self
+    }
+
+    /// States a query parameter that is any text.
+    pub fn query(self, name: &'static str, what: &'static str) -> Self {
+        self.query_of(name, Form::Text, what)
+    }
+
+    /// States a query parameter and its form.
+    pub fn query_of(mut self, name: &'static str, form: Form, what: &'static str) -> Self {
+        self.query.push(Parameter { name, what, required: false, form });
+        self
+    }
+
+    /// States a query parameter that must be there.
+    pub fn query_required(mut self, name: &'static str, form: Form, what: &'static str) -> Self {
+        self.query.push(Parameter { name, what, required: true, form });
         self
     }
 
     /// States that it is a list: `limit` and `cursor`.
     pub fn paged(self) -> Self {
-        self.query("limit", "how many items at the most, up to 1000; 50 unless given")
-            .query("cursor", "`next` of the page before")
+        let cursor = Form::of_collection(self.path.rsplit('/').next().unwrap_or_default());
+        let limit = Form::Count(1, u64::from(u32::MAX));
+        self.query_of("limit", limit, "how many items at the most; 50 unless given, and never more than 1000")
+            .query_of("cursor", cursor, "`next` of the page before")
     }
 
     /// States that it takes JSON.
@@ -136,9 +181,21 @@ impl Endpoint {
         self
     }
 
+    /// States that it takes JSON, or no body at all.
+    pub fn may_take<T: JsonSchema>(mut self) -> Self {
+        self.body_optional = true;
+        self.takes::<T>()
+    }
+
     /// States that it takes other bytes.
     pub fn takes_raw(mut self, content_type: &'static str) -> Self {
         self.body = Some(BodyKind::Raw(content_type));
+        self
+    }
+
+    /// States a problem that does not follow from what the endpoint takes and needs.
+    pub fn refuses(mut self, status: u16, what: &'static str) -> Self {
+        self.refusals.push((status, what));
         self
     }
 
@@ -190,12 +247,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 
     /// Adds a path that takes every method; the endpoint states one of them.
-    pub fn add_any<H, T>(mut self, endpoint: Endpoint, handler: H) -> Self
+    pub fn add_any<H, T>(mut self, mut endpoint: Endpoint, handler: H) -> Self
     where
         H: Handler<T, S>,
         T: 'static,
     {
         self.router = self.router.route(endpoint.path, axum::routing::any(handler));
+        endpoint.any_method = true;
         self.endpoints.push(endpoint);
         self
     }

@@ -30,7 +30,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
         let target = parts.uri.path_and_query().map_or("/", |p| p.as_str());
         let route = format!("{} {target}", parts.method);
         let key = parts.headers.get(IDEMPOTENCY_KEY).map(|value| {
-            let text = value.to_str().ok().filter(|t| !t.is_empty() && t.len() <= MAX_KEY_BYTES);
+            let text = value.to_str().ok().filter(|t| is_fine(t));
             text.map(ToOwned::to_owned).ok_or_else(|| {
                 let words =
                     format!("Idempotency-Key must have 1 to {MAX_KEY_BYTES} visible ASCII characters");
@@ -39,6 +39,10 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
         });
         Ok(Self { key, route })
     }
+}
+
+fn is_fine(text: &str) -> bool {
+    (1..=MAX_KEY_BYTES).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 impl IdempotencyKey {

@@ -8,7 +8,9 @@ pub mod edge;
 pub mod endpoint;
 pub mod error;
 pub mod flow;
+pub mod form;
 pub mod guarded;
+pub mod headers;
 pub mod idempotency;
 pub mod metrics;
 pub mod openapi;
@@ -34,9 +36,10 @@ impl FromRef<Arc<Services>> for body::JsonLimit {
     }
 }
 
-/// The whole server as a router.
-pub fn router(services: Arc<Services>, proxy: ProxyConfig) -> Router {
-    let edge = edge::Edge { metrics: Arc::clone(&services.metrics), proxy: Arc::new(proxy) };
+/// The whole server as a router; `tls`: whether it is served over TLS.
+pub fn router(services: Arc<Services>, proxy: ProxyConfig, tls: bool) -> Router {
+    let https = tls || services.public_url.starts_with("https://");
+    let edge = edge::Edge { metrics: Arc::clone(&services.metrics), proxy: Arc::new(proxy), https };
     routes::all()
         .into_router()
         .fallback(unknown_path)

@@ -1,4 +1,7 @@
-//! The OpenAPI 3.1 document, generated from the table of routes. What must hold: it lists what the router serves, no more and no less.
+//! The OpenAPI 3.1 document, generated from the table of routes. What must hold: it lists what the router serves, no more and no less, and
+//! every status an operation may answer with (`cargo xtask schemathesis` compares it with the running program).
+
+mod problems;
 
 use std::collections::BTreeMap;
 
@@ -7,8 +10,13 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use super::endpoint::{BodyKind, Endpoint, Needs};
+use super::form::Form;
+use super::idempotency::MAX_KEY_BYTES;
 use super::problem::ProblemBody;
 use super::session::COOKIE_NAME;
+
+/// The methods of a path that takes any: those a webhook can be set to.
+const ANY_METHOD: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
 
 /// The document for these endpoints.
 pub fn document(endpoints: &[Endpoint]) -> Value {
@@ -21,9 +29,19 @@ pub fn document(endpoints: &[Endpoint]) -> Value {
         // OpenAPI has no wildcard: the rest of a path is one parameter.
         let path = endpoint.path.replace("{*", "{");
         let methods = paths.entry(path).or_insert_with(|| json!({}));
-        methods[endpoint.method.as_str().to_ascii_lowercase()] = operation(endpoint, &mut schemas);
+        let stated = endpoint.method.as_str().to_ascii_lowercase();
+        let mut operation = operation(endpoint, &mut schemas);
+        for other in ANY_METHOD.iter().filter(|other| endpoint.any_method && **other != stated) {
+            methods[*other] = operation.clone();
+            methods[*other]["operationId"] = format!("{}By{}", endpoint.id, capital(other)).into();
+            if *other == "head" {
+                // RFC 9110 §9.3.2: a body has no meaning there.
+                methods[*other].as_object_mut().map(|o| o.remove("requestBody"));
+            }
+        }
+        methods[stated] = operation.take();
     }
-    let problem = schemas.subschema_for::<ProblemBody<'_>>();
+    schemas.subschema_for::<ProblemBody<'_>>();
     let mut document = json!({
         "openapi": "3.1.0",
         "info": {
@@ -36,12 +54,11 @@ pub fn document(endpoints: &[Endpoint]) -> Value {
         "components": {
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "bearerFormat": "fct_…"},
-                "session": {"type": "apiKey", "in": "cookie", "name": COOKIE_NAME},
+                "session": {
+                    "type": "apiKey", "in": "cookie", "name": COOKIE_NAME,
+                    "description": "a member's log-in; changes something only from this server's own pages",
+                },
             },
-            "responses": {"problem": {
-                "description": "RFC 9457: what is wrong, where, and what to do",
-                "content": {"application/problem+json": {"schema": problem}},
-            }},
         },
     });
     document["components"]["schemas"] = Value::Object(schemas.take_definitions(true));
@@ -49,49 +66,83 @@ pub fn document(endpoints: &[Endpoint]) -> Value {
 }
 
 fn operation(endpoint: &Endpoint, schemas: &mut SchemaGenerator) -> Value {
-    let in_path = endpoint.path.split('{').skip(1).filter_map(|part| part.split('}').next());
-    let mut parameters: Vec<Value> = in_path
-        .map(|name| name.trim_start_matches('*'))
-        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
-        .collect();
-    for parameter in &endpoint.query {
-        let (name, what) = (parameter.name, parameter.what);
-        parameters
-            .push(json!({"name": name, "in": "query", "description": what, "schema": {"type": "string"}}));
-    }
-    // A log-in is not repeated, and what it or a second factor is answered with is not kept.
-    let repeatable = !matches!(endpoint.needs, Needs::Nothing | Needs::Session);
-    if endpoint.method == http::Method::POST && endpoint.path.starts_with("/api/") && repeatable {
-        parameters.push(json!({
-            "name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 255},
-            "description": "the same key with the same body is done once and answered alike for 24 hours",
-        }));
-    }
-    let mut responses: BTreeMap<String, Value> = BTreeMap::new();
-    for answer in &endpoint.answers {
-        let mut response = json!({"description": answer.what});
-        if let Some(body) = answer.body {
-            response["content"] = content(body, schemas);
-        }
-        responses.insert(answer.status.to_string(), response);
-    }
-    responses.insert("default".to_owned(), json!({"$ref": "#/components/responses/problem"}));
     let mut operation = json!({
-        "operationId": endpoint.id, "summary": endpoint.summary, "parameters": parameters, "responses": responses,
+        "operationId": endpoint.id,
+        "summary": endpoint.summary,
+        "parameters": parameters(endpoint),
+        "responses": responses(endpoint, schemas),
     });
     if let Some(body) = endpoint.body {
-        operation["requestBody"] = json!({"required": true, "content": content(body, schemas)});
+        operation["requestBody"] =
+            json!({"required": !endpoint.body_optional, "content": content(body, schemas)});
+    }
+    if !endpoint.or_needs.is_empty() {
+        let cases = endpoint.or_needs.iter().map(|(grant, when)| format!("`{grant}` instead {when}"));
+        let needed = match endpoint.needs {
+            Needs::Grant(action) | Needs::GrantOrPrincipal(action) => format!("`{action}`"),
+            Needs::Account | Needs::Session | Needs::Nothing => "no grant".to_owned(),
+        };
+        let cases = cases.collect::<Vec<_>>().join(", ");
+        operation["description"] = format!("Needs {needed}; {cases}.").into();
     }
     operation["security"] = match endpoint.needs {
         Needs::Nothing => json!([]),
         Needs::Session => json!([{"session": []}]),
         Needs::Account => json!([{"key": []}, {"session": []}]),
         Needs::Grant(action) | Needs::GrantOrPrincipal(action) => {
-            let grant = [action.to_string()];
-            json!([{"key": grant}, {"session": grant}])
+            let actions = std::iter::once(action).chain(endpoint.or_needs.iter().map(|(action, _)| *action));
+            actions.flat_map(|a| ["key", "session"].map(|scheme| json!({scheme: [a.to_string()]}))).collect()
         }
     };
     operation
+}
+
+fn parameters(endpoint: &Endpoint) -> Vec<Value> {
+    let in_path = endpoint.path.split('{').skip(1).filter_map(|part| part.split('}').next());
+    let mut parameters: Vec<Value> = in_path
+        .map(|name| name.trim_start_matches('*'))
+        .map(|name| {
+            let schema = Form::in_path(endpoint.path, name).schema();
+            json!({"name": name, "in": "path", "required": true, "schema": schema})
+        })
+        .collect();
+    for parameter in &endpoint.query {
+        parameters.push(json!({
+            "name": parameter.name, "in": "query", "description": parameter.what,
+            "required": parameter.required, "schema": parameter.form.schema(),
+        }));
+    }
+    // A log-in is not repeated, and what it or a second factor is answered with is not kept.
+    let repeatable = !matches!(endpoint.needs, Needs::Nothing | Needs::Session);
+    if endpoint.method == http::Method::POST && endpoint.path.starts_with("/api/") && repeatable {
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "schema": Form::Visible(MAX_KEY_BYTES).schema(),
+            "description": "the same key with the same body is done once and answered alike for 24 hours",
+        }));
+    }
+    parameters
+}
+
+fn responses(endpoint: &Endpoint, schemas: &mut SchemaGenerator) -> BTreeMap<String, Value> {
+    let mut responses: BTreeMap<String, Value> = BTreeMap::new();
+    for answer in &endpoint.answers {
+        let first = json!({"description": answer.what, "headers": {"X-Request-Id": problems::request_id()}});
+        let response = responses.entry(answer.status.to_string()).or_insert(first);
+        // One status may come in several content types.
+        if let Some(Value::Object(more)) = answer.body.map(|body| content(body, schemas)) {
+            for (content_type, of) in more {
+                response["content"][content_type] = of;
+            }
+        }
+    }
+    for (status, what) in problems::of(endpoint) {
+        responses.entry(status.to_string()).or_insert_with(|| problems::response(status, &what));
+    }
+    responses
+}
+
+fn capital(method: &str) -> String {
+    method.chars().take(1).map(|c| c.to_ascii_uppercase()).chain(method.chars().skip(1)).collect()
 }
 
 fn content(body: BodyKind, schemas: &mut SchemaGenerator) -> Value {
@@ -99,7 +150,10 @@ fn content(body: BodyKind, schemas: &mut SchemaGenerator) -> Value {
         BodyKind::Json(make) => json!({"application/json": {"schema": make(schemas)}}),
         BodyKind::Raw(content_type) => {
             let mut content = json!({});
-            content[content_type] = json!({"schema": {"type": "string", "format": "binary"}});
+            // What may be of any type may be JSON too, of any form.
+            let any = content_type == "*/*";
+            let schema = if any { json!({}) } else { json!({"type": "string", "format": "binary"}) };
+            content[content_type] = json!({"schema": schema});
             content
         }
     }
@@ -129,9 +183,11 @@ mod tests {
                 Needs::Grant(action) => format!("`{action}`"),
                 Needs::GrantOrPrincipal(action) => format!("`{action}`, or to be the run's principal"),
             };
+            let cases = endpoint.or_needs.iter().map(|(grant, when)| format!("; `{grant}` instead {when}"));
+            let needs = needs + &cases.collect::<String>();
             table.extend(["| `", endpoint.method.as_str(), " ", endpoint.path, "` | ", &needs, " |\n"]);
         }
-        table += "\nBeside these: `PUT /workflows/{name}` needs `workflows:create` where the workflow is new, and every grant that the workflow gets; \
+        table += "\nBeside these: `PUT /workflows/{name}` needs every grant that the workflow gets; \
             making a trigger, or changing its configuration, needs every grant of its workflow; making or rotating a key needs every grant of the key. \
             A run has the grants of its principal that its workflow declares, and no others.\n";
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/permissions.md");

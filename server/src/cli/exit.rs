@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
 /// The published exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -30,13 +32,28 @@ pub struct CommandError {
     /// What is wrong and what to do, for stderr.
     pub message: String,
     /// The server's problem document, if it sent one, for `--json`.
-    pub problem: Option<serde_json::Value>,
+    pub problem: Option<Value>,
 }
 
 impl CommandError {
     /// A mistake in how the command was called.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, message: message.into(), problem: None }
+    }
+
+    /// For `--json`: what the server said, or the same form for what went wrong on this side, where there is no status and no request.
+    pub fn document(self) -> Value {
+        let (code, title) = match self.exit {
+            Exit::Failed => ("failed", "The command failed"),
+            Exit::Usage => ("usage", "The command line or the configuration is at fault"),
+            Exit::Denied => ("denied", "The key is missing, not valid, or may not do this"),
+            Exit::NotFound => ("not_found", "There is no such thing"),
+        };
+        self.problem.filter(Value::is_object).unwrap_or_else(|| {
+            json!({
+                "type": format!("urn:factotum:problem:{code}"), "title": title, "detail": self.message, "code": code,
+            })
+        })
     }
 
     /// It was tried, and failed.

@@ -77,18 +77,23 @@ enum Command {
 
 /// Parses the command line, does what it says, and gives the exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let json = cli.json;
-    match run(cli) {
+    let (json, done) = match Cli::try_parse() {
+        Ok(cli) => (cli.json, run(cli)),
+        // The command line could not be read, so it is looked through for the flag.
+        Err(e) if e.use_stderr() && std::env::args_os().any(|argument| argument == "--json") => {
+            (true, Err(CommandError::usage(e.to_string().trim_end())))
+        }
+        Err(e) => e.exit(),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let text = match error.problem {
-                Some(problem) if json => format!("{problem}\n"),
-                _ => format!("error: {}\n", error.message),
-            };
+            let exit = error.exit;
+            let text =
+                if json { format!("{}\n", error.document()) } else { format!("error: {}\n", error.message) };
             // Without stderr there is nobody to tell.
             let _ = std::io::stderr().write_all(text.as_bytes());
-            error.exit.into()
+            exit.into()
         }
     }
 }

@@ -38,6 +38,7 @@ pub struct RemoteArgs {
         long,
         global = true,
         env = "FACTOTUM_URL",
+        hide_env_values = true,
         default_value = "http://127.0.0.1:7070",
         value_name = "URL",
         help_heading = "Server"
@@ -73,6 +74,12 @@ impl Remote {
         let base: Uri = args.url.trim_end_matches('/').parse().map_err(|_| wrong_url(&args.url))?;
         if !matches!(base.scheme_str(), Some("http" | "https")) || base.host().is_none() {
             return Err(wrong_url(&args.url));
+        }
+        if base.authority().is_some_and(|a| a.as_str().contains('@')) {
+            return Err(CommandError::usage(format!(
+                "`{}` holds a user or a password, which is sent nowhere; take it out, and set FACTOTUM_API_KEY",
+                without_password(&args.url)
+            )));
         }
         let key = std::env::var("FACTOTUM_API_KEY").map_err(|_| CommandError {
             exit: Exit::Denied,
@@ -279,15 +286,41 @@ async fn refused(response: Response<Incoming>) -> Result<Response<Incoming>, Com
     Err(CommandError { exit, message, problem })
 }
 
+/// The URL without what stands before an `@`: a password is shown nowhere (RFC 3986 §3.2.1).
+fn without_password(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    let Some((_, host)) = rest.rsplit_once('@') else { return url.to_owned() };
+    if scheme.is_empty() { format!("…@{host}") } else { format!("{scheme}://…@{host}") }
+}
+
 fn wrong_url(url: &str) -> CommandError {
     CommandError::usage(format!(
-        "`{url}` is not the URL of a server; write it as `https://factotum.example.com`"
+        "`{}` is not the URL of a server; write it as `https://factotum.example.com`",
+        without_password(url)
     ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_in_the_url_is_refused_and_never_shown() {
+        for url in [
+            "https://me:hunter2@example.com",
+            "http://hunter2@example.com:1/x",
+            "ftp://a:hunter2@b",
+            "a:hunter2@b c",
+        ] {
+            let args = RemoteArgs { url: url.to_owned(), ca_file: None };
+            let error = Remote::from_args(&args).err().unwrap();
+            assert_eq!(error.exit, Exit::Usage, "{url}");
+            assert!(!error.message.contains("hunter2"), "{}", error.message);
+            let document = error.document();
+            assert_eq!(document["code"], "usage", "for `--json`");
+            assert!(!document.to_string().contains("hunter2"), "{document}");
+        }
+    }
 
     #[test]
     fn paths_and_queries_are_escaped() {

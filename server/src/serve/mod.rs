@@ -112,7 +112,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     tasks.spawn(upkeep::run(Arc::clone(&services), last.clone()));
 
     tracing::info!(address = %listener.address(), %public_url, version = env!("CARGO_PKG_VERSION"), "listening");
-    let router = crate::api::router(Arc::clone(&services), config.proxy.clone());
+    let router = crate::api::router(Arc::clone(&services), config.proxy.clone(), config.http.tls.is_some());
     let (connections, gauge) = (config.limits.connections, services.metrics.connections.clone());
     listener.serve(router, connections, gauge, stop, drain).await;
 

@@ -8,6 +8,7 @@ pub mod key;
 pub mod member;
 pub mod plugin;
 pub mod run;
+pub mod schema;
 pub mod secret;
 pub mod session;
 pub mod trigger;

@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::schema;
+
 /// A workflow with its current version.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Workflow")]
@@ -65,28 +67,22 @@ impl From<&Workflow> for WorkflowView {
 #[expect(dead_code, reason = "only its schema is used; the model, which knows no OpenAPI, reads the value")]
 pub struct SpecSchema {
     /// `name@version` of an uploaded plugin.
+    #[schemars(schema_with = "schema::plugin")]
     plugin: String,
     /// The grants it needs; it never has more than these and its principal's.
-    grants: Option<Vec<String>>,
+    #[schemars(schema_with = "schema::grants", default)]
+    grants: Vec<String>,
     /// What its `config` capability answers.
-    config: Option<Value>,
-    /// Bounds of one attempt: wall_ms, cpu_ms, memory_bytes, output_bytes, log_bytes, host_calls, http_requests, http_bytes.
-    limits: Option<BTreeMap<String, u64>>,
-    /// When to try again.
-    retry: Option<RetrySchema>,
+    #[schemars(default)]
+    config: Value,
+    /// Bounds of one attempt; the server's settings may lower the maxima.
+    #[schemars(schema_with = "schema::limits", default)]
+    limits: Value,
+    /// When to try again: executions in all with the first included, the wait before the second in milliseconds, which doubles each
+    /// time, and the error codes that are retried; all that are not permanent unless given.
+    #[schemars(schema_with = "schema::retry", default)]
+    retry: Value,
     /// How many of its runs may be running at a time; null for no limit.
+    #[schemars(schema_with = "schema::concurrency", default)]
     concurrency: Option<u32>,
-}
-
-/// When to try again.
-#[derive(JsonSchema)]
-#[schemars(rename = "RetryPolicy", deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is used")]
-struct RetrySchema {
-    /// Executions in all, the first included.
-    attempts: Option<u32>,
-    /// The wait before the second attempt, in milliseconds; it doubles each time.
-    backoff_ms: Option<u64>,
-    /// The error codes that are retried; all that are not permanent unless given.
-    on: Option<Vec<String>>,
 }

@@ -173,6 +173,22 @@ fn each_refusal_has_its_exit_code() {
     let problem = narrow.run_with(&["key", "list", "--json"], "");
     assert_eq!((problem.code, problem.stdout.as_str()), (3, ""));
     assert_eq!(serde_json::from_str::<Value>(&problem.stderr).unwrap()["code"], "denied");
+    // What goes wrong before anything is sent has the same form.
+    let secretive = cli.clone().with("FACTOTUM_URL", "http://me:hunter2@127.0.0.1:1");
+    for (cli, arguments, code) in [
+        (&cli, &["run", "list", "--bogus", "--json"][..], "usage"),
+        (&cli.clone().with("FACTOTUM_URL", "http://127.0.0.1:1"), &["run", "list", "--json"], "failed"),
+        (&Cli::default().with("FACTOTUM_URL", &server.base()), &["run", "list", "--json"], "denied"),
+        (&secretive, &["run", "list", "--json"], "usage"),
+    ] {
+        let done = cli.run_with(arguments, "");
+        let problem: Value = serde_json::from_str(&done.stderr).unwrap_or_default();
+        assert_eq!((done.stdout.as_str(), &problem["code"]), ("", &json!(code)), "{done:?}");
+        assert_eq!(problem["type"], format!("urn:factotum:problem:{code}"), "{done:?}");
+        assert!(!done.stderr.contains("hunter2"), "{done:?}");
+    }
+    let help = secretive.run_with(&["run", "list", "--help"], "");
+    assert!(!(help.stdout + &help.stderr).contains("hunter2"), "the help shows no variable's value");
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Answer {
     /// A refusal or a failure as RFC 9457 has it.
     pub fn problem(status: StatusCode, code: &str, title: &str, detail: &str, request: RequestId) -> Self {
         let body = json!({
-            "type": "about:blank",
+            "type": format!("urn:factotum:problem:{code}"),
             "title": title,
             "status": status.as_u16(),
             "detail": detail,
@@ -145,6 +145,7 @@ mod tests {
         let problem: Value = serde_json::from_str(body).unwrap();
         assert_eq!((&problem["code"], &problem["status"]), (&json!("trap"), &json!(502)));
         assert_eq!(problem["request_id"], id.to_string());
+        assert_eq!(problem["type"], "urn:factotum:problem:trap", "as in the API");
         let said = Answer::failed(ErrorCode::Failed, "no such order", id);
         assert!(shown(&said).2.contains("no such order"), "the workflow's own words");
     }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::{Answer, State};
 use crate::api::endpoint::{Endpoint, Routes};
+use crate::api::form::Form;
 use crate::api::guarded::read;
 use crate::api::idempotency::IdempotencyKey;
 use crate::api::parameters::{Parameters, listed, page, value};
@@ -34,8 +35,12 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
         .add(
             Endpoint::get("/api/v1/api-keys", "listApiKeys", "List the active API keys")
                 .grant(Action::API_KEYS_READ)
-                .query("unused_since", "only those not used since this time, RFC 3339")
-                .query("creator_left", "`true`: only those whose maker is gone; `false`: only the others")
+                .query_of("unused_since", Form::Time, "only those not used since this time, RFC 3339")
+                .query_of(
+                    "creator_left",
+                    Form::Flag,
+                    "`true`: only those whose maker is gone; `false`: only the others",
+                )
                 .paged()
                 .gives::<PageView<KeyView>>(200, "The keys, newest first"),
             list,
@@ -55,7 +60,7 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
         .add(
             Endpoint::post("/api/v1/api-keys/{id}/rotate", "rotateApiKey", "Replace an API key by a new one")
                 .grant(Action::API_KEYS_UPDATE)
-                .takes::<Rotation>()
+                .may_take::<Rotation>()
                 .gives::<KeyView>(201, "The new key, with its secret, which is shown this once"),
             rotate,
         )

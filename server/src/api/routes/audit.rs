@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::{Answer, State};
 use crate::api::chunks::{BrokenOff, ChunkedBody, Chunks};
 use crate::api::endpoint::{Endpoint, Routes};
+use crate::api::form::Form;
 use crate::api::parameters::{Parameters, page, value, word};
 use crate::api::problem::Problem;
 use crate::operations::{Caller, Services, audit};
@@ -26,16 +27,20 @@ use crate::view::audit::{CSV_HEAD, csv_line};
 pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     let filtered = |endpoint: Endpoint| {
         endpoint
-            .query("actor_kind", "member, base, api_key, or service for the latter two; several with commas")
-            .query("account", "by this account")
-            .query("key", "with this API key")
+            .query_of(
+                "actor_kind",
+                Form::Words(&["member", "base", "api_key", "service"]),
+                "member, base, api_key, or service for the latter two; several with commas",
+            )
+            .query_of("account", Form::Id("acc_"), "by this account")
+            .query_of("key", Form::Id("key_"), "with this API key")
             .query("action", "of this action, such as api_key.create; a trailing * takes all that begin so")
-            .query("outcome", "ok, denied or error")
+            .query_of("outcome", Form::Word(&["ok", "denied", "error"]), "ok, denied or error")
             .query("target", "done to the thing with this id")
-            .query("trigger", "started by this trigger")
-            .query("run", "about this run")
-            .query("since", "at or after this time, RFC 3339")
-            .query("until", "before this time, RFC 3339")
+            .query_of("trigger", Form::Id("trg_"), "started by this trigger")
+            .query_of("run", Form::Id("run_"), "about this run")
+            .query_of("since", Form::Time, "at or after this time, RFC 3339")
+            .query_of("until", Form::Time, "before this time, RFC 3339")
             .query("q", "with this text")
     };
     routes
@@ -57,8 +62,9 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
                 "Export the audit trail, newest first",
             ))
             .grant(Action::AUDIT_EXPORT)
-            .query("format", "jsonl, which is the default, or csv")
-            .gives_raw(200, "The entries", "application/jsonl"),
+            .query_of("format", Form::Word(&["jsonl", "csv"]), "jsonl, which is the default, or csv")
+            .gives_raw(200, "The entries", "application/jsonl")
+            .gives_raw(200, "The entries", "text/csv"),
             export,
         )
 }
@@ -142,7 +148,7 @@ async fn list(
 }
 
 #[derive(Clone, Copy)]
-enum Form {
+enum ExportForm {
     JsonLines,
     Csv,
 }
@@ -153,8 +159,8 @@ async fn export(
     Parameters(query): Parameters<AuditQuery>,
 ) -> Answer<Response> {
     let (form, kind) = match query.format.as_deref() {
-        None | Some("jsonl") => (Form::JsonLines, "application/jsonl"),
-        Some("csv") => (Form::Csv, "text/csv; charset=utf-8"),
+        None | Some("jsonl") => (ExportForm::JsonLines, "application/jsonl"),
+        Some("csv") => (ExportForm::Csv, "text/csv; charset=utf-8"),
         Some(_) => {
             return Err(Problem::field("format", "in the query, `format` must be `jsonl` or `csv`").into());
         }
@@ -179,7 +185,7 @@ struct Export {
     services: Arc<Services>,
     org: OrgId,
     filter: AuditFilter,
-    form: Form,
+    form: ExportForm,
     before: Option<AuditId>,
     stage: Stage,
 }
@@ -188,7 +194,7 @@ impl Chunks for Export {
     async fn next(&mut self) -> Result<Option<Bytes>, BrokenOff> {
         match (&self.stage, self.form) {
             (Stage::Done, _) => return Ok(None),
-            (Stage::Head, Form::Csv) => {
+            (Stage::Head, ExportForm::Csv) => {
                 self.stage = Stage::Entries;
                 return Ok(Some(CSV_HEAD.into()));
             }
@@ -212,8 +218,8 @@ impl Chunks for Export {
 impl Export {
     fn line(&self, entry: &AuditEntry) -> String {
         match self.form {
-            Form::Csv => csv_line(entry),
-            Form::JsonLines => serde_json::to_string(entry).unwrap_or_default() + "\n",
+            ExportForm::Csv => csv_line(entry),
+            ExportForm::JsonLines => serde_json::to_string(entry).unwrap_or_default() + "\n",
         }
     }
 }

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use factotum_webhook::Delivery;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::State;
@@ -23,8 +24,16 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
         Endpoint::post(path, id, summary)
             .needs(Needs::Nothing)
             .takes_raw("*/*")
-            .gives_raw(202, "Committed; `{\"run\": \"run_…\"}`", "application/json")
+            .gives::<Accepted>(202, "Committed")
             .gives_raw(200, "The workflow's answer, where the trigger replies with the outcome", "*/*")
+            .refuses(400, "The body, or the name of the delivery, cannot be read")
+            .refuses(401, "The delivery is not verified")
+            .refuses(405, "The webhook does not take the method")
+            .refuses(408, "The body did not arrive in time")
+            .refuses(413, "The body is larger than the webhook takes")
+            .refuses(414, "The address is too long")
+            .refuses(431, "The headers are too large")
+            .refuses(502, "The workflow failed")
     };
     routes
         .add_any(
@@ -35,6 +44,15 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             hook("/hooks/{token}/{*path}", "deliverBelow", "Deliver to a path below a webhook trigger"),
             deliver,
         )
+}
+
+/// What `factotum_webhook` answers, for the OpenAPI document.
+#[derive(JsonSchema)]
+#[schemars(rename = "AcceptedDelivery")]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Accepted {
+    /// The id of the run that it started.
+    run: String,
 }
 
 #[derive(Deserialize)]

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::{Answer, State};
 use crate::api::body::{self, is_json, wrong_type};
 use crate::api::endpoint::{Endpoint, Routes};
+use crate::api::form::Form;
 use crate::api::guarded::refusal;
 use crate::api::parameters::{Parameters, listed, page};
 use crate::operations::member::{self, MemberChange};
@@ -26,7 +27,7 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
         .add(
             Endpoint::get("/api/v1/members", "listMembers", "List members")
                 .grant(Action::MEMBERS_READ)
-                .query("service", "true: service accounts too")
+                .query_of("service", Form::Flag, "true: service accounts too")
                 .paged()
                 .gives::<PageView<MemberView>>(200, "The members, oldest first"),
             list,

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::{Answer, State};
 use crate::api::body::{self, wrong_type};
 use crate::api::endpoint::{Endpoint, Routes};
+use crate::api::form::Form;
 use crate::api::idempotency::IdempotencyKey;
 use crate::api::parameters::{Parameters, listed, page};
 use crate::operations::plugin::{self, Upload};
@@ -29,8 +30,8 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
                 "Upload a component, or a core module of WASI preview 1",
             )
             .grant(Action::PLUGINS_CREATE)
-            .query("name", "the plugin's name")
-            .query("version", "its version, such as 1.0.0; versions never change")
+            .query_required("name", Form::Name, "the plugin's name")
+            .query_required("version", Form::Version, "its version, such as 1.0.0; versions never change")
             .takes_raw("application/wasm")
             .gives::<PluginView>(201, "The plugin")
             .gives::<PluginView>(200, "The version is there already, with the same bytes"),

@@ -10,12 +10,17 @@ use serde::Deserialize;
 
 use super::{Answer, State};
 use crate::api::endpoint::{Endpoint, Needs, Routes};
+use crate::api::form::Form;
 use crate::api::idempotency::IdempotencyKey;
 use crate::api::parameters::{Parameters, listed, page, value, word};
 use crate::operations::run::{self, Filter};
 use crate::operations::{Caller, Services};
 use crate::view::PageView;
 use crate::view::run::{LogLineView, RunView, StartedView};
+
+/// The words of [`RunState`].
+const STATES: Form =
+    Form::Word(&["queued", "running", "waiting", "succeeded", "failed", "dead", "cancelled"]);
 
 /// Adds the routes.
 pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
@@ -29,9 +34,9 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             )
             .needs(readers)
             .query("workflow", "of the workflow with this name")
-            .query("state", "queued, running, waiting, succeeded, failed, dead or cancelled")
-            .query("trigger", "started by this trigger")
-            .query("account", "run as this account")
+            .query_of("state", STATES, "in this state")
+            .query_of("trigger", Form::Id("trg_"), "started by this trigger")
+            .query_of("account", Form::Id("acc_"), "run as this account")
             .paged()
             .gives::<PageView<RunView>>(200, "The runs, newest first"),
             list,

@@ -31,6 +31,7 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
         .add(
             Endpoint::put(at, "putSecret", "Set a secret; its value never comes out again")
                 .grant(Action::SECRETS_UPDATE)
+                .or_grant(Action::SECRETS_CREATE, "where the secret is new")
                 .takes::<NewSecret>()
                 .gives::<SecretView>(201, "It is new")
                 .gives::<SecretView>(200, "It has a new value"),
@@ -54,7 +55,7 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
 #[serde(deny_unknown_fields)]
 struct NewSecret {
     /// The value, at most 64 KiB.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", length(min = 1, max = secret::MAX_VALUE_BYTES))]
     value: Redacted,
 }
 

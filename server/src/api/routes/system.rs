@@ -9,7 +9,6 @@ use factotum_storage::organizations;
 use http::header;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{Answer, State};
 use crate::api::endpoint::{Endpoint, Needs, Routes};
@@ -26,12 +25,16 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             open("/metrics", "metrics", "Metrics for Prometheus").gives_raw(
                 200,
                 "OpenMetrics text",
-                "text/plain",
+                "application/openmetrics-text",
             ),
             metrics,
         )
         .add(
-            open("/api/v1/openapi.json", "openapi", "This document").gives::<Value>(200, "OpenAPI 3.1"),
+            open("/api/v1/openapi.json", "openapi", "This document").gives_raw(
+                200,
+                "OpenAPI 3.1",
+                "application/vnd.oai.openapi+json",
+            ),
             openapi,
         )
 }

@@ -11,11 +11,11 @@ use factotum_model::workflow::WorkflowSpec;
 use http::{HeaderMap, StatusCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::{Answer, State};
 use crate::api::body::{self, Json, is_json, wrong_type};
 use crate::api::endpoint::{Endpoint, Routes};
+use crate::api::form::Form;
 use crate::api::idempotency::IdempotencyKey;
 use crate::api::parameters::{Parameters, listed, page};
 use crate::api::problem::Problem;
@@ -42,6 +42,7 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
                 "Make a workflow, or give it its next version; needs each grant that it gets",
             )
             .grant(Action::WORKFLOWS_UPDATE)
+            .or_grant(Action::WORKFLOWS_CREATE, "where the workflow is new")
             .takes::<SpecSchema>()
             .gives::<WorkflowView>(201, "It is new")
             .gives::<WorkflowView>(200, "It has a new version"),
@@ -73,8 +74,12 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
                 "Start a run as the caller's account",
             )
             .grant(Action::WORKFLOWS_RUN)
-            .query("wait", "how many seconds to wait for the outcome, at most 120")
-            .takes::<serde_json::Value>()
+            .query_of(
+                "wait",
+                Form::Count(0, u64::MAX),
+                "how many seconds to wait for the outcome, and never more than 120",
+            )
+            .may_take::<serde_json::Value>()
             .gives::<StartedView>(202, "The run goes on")
             .gives::<StartedView>(200, "The run has ended, well or not"),
             start,
@@ -154,7 +159,7 @@ async fn start(
         // Nothing to say is a payload too.
         bytes = b"null".as_slice().into();
     } else if is_json(&headers) {
-        body::parse::<IgnoredAny>(&bytes)?;
+        body::check(&bytes)?;
     } else {
         return Err(wrong_type(&headers, "application/json").into());
     }

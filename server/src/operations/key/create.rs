@@ -16,6 +16,7 @@ use serde_json::json;
 use super::{Made, fresh_text};
 use crate::operations::{Caller, Once, OperationError, Services, Work};
 use crate::view::key::KeyView;
+use crate::view::schema;
 
 /// The most networks of a key.
 const MAX_NETWORKS: usize = 50;
@@ -26,16 +27,18 @@ const MAX_NETWORKS: usize = 50;
 #[schemars(rename = "NewApiKey")]
 pub struct NewKey {
     /// The name of its service account.
+    #[schemars(schema_with = "schema::nickname")]
     pub nickname: String,
     /// What it may do; at least one grant.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(schema_with = "schema::some_grants")]
     pub grants: Grants,
     /// When it ends by itself, RFC 3339.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
+    #[schemars(schema_with = "schema::maybe_time")]
     pub expires_at: Option<Timestamp>,
     /// The networks it may be used from, such as `10.0.0.0/8`; any unless given.
     #[serde(default)]
+    #[schemars(length(max = MAX_NETWORKS))]
     pub allowed_networks: Vec<String>,
 }
 

@@ -17,6 +17,7 @@ use super::revoke::{end_key, stopped};
 use super::{Made, fresh_text, held};
 use crate::operations::{Caller, Once, OperationError, Services, Work};
 use crate::view::key::KeyView;
+use crate::view::schema;
 
 /// The longest overlap, in seconds: 30 days.
 pub const MAX_OVERLAP_S: u64 = 30 * 24 * 3600;
@@ -26,12 +27,13 @@ pub const MAX_OVERLAP_S: u64 = 30 * 24 * 3600;
 #[serde(deny_unknown_fields, default)]
 pub struct Rotation {
     /// What the new key may do; as the old one unless given.
-    #[schemars(with = "Option<Vec<String>>")]
+    #[schemars(schema_with = "schema::maybe_grants")]
     pub grants: Option<Grants>,
     /// How long the old key goes on working, in seconds; 0 ends it at once.
+    #[schemars(range(max = MAX_OVERLAP_S))]
     pub overlap_s: u64,
     /// When the new key ends by itself, RFC 3339; never unless given.
-    #[schemars(with = "Option<String>")]
+    #[schemars(schema_with = "schema::maybe_time")]
     pub expires_at: Option<Timestamp>,
 }
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::{Shown, upcoming, url, wrong};
 use crate::operations::{Caller, OperationError, Services, Work};
+use crate::view::schema;
 
 /// What `PATCH /triggers/{id}` takes.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -21,6 +22,7 @@ pub struct Change {
     /// Whether it starts nothing for now.
     pub paused: Option<bool>,
     /// A whole new configuration. A webhook whose secrets are left out keeps those it has.
+    #[schemars(schema_with = "schema::maybe_object")]
     pub config: Option<Value>,
 }
 

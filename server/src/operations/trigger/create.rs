@@ -10,17 +10,21 @@ use serde_json::{Value, json};
 
 use super::{Shown, no_randomness, upcoming, url, wrong};
 use crate::operations::{Caller, Once, OperationError, Services, Work};
+use crate::view::schema;
 
 /// What `POST /triggers` takes.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTrigger {
     /// The name of the workflow that it starts.
+    #[schemars(schema_with = "schema::name")]
     pub workflow: String,
     /// webhook or schedule.
+    #[schemars(extend("enum" = ["webhook", "schedule"]))]
     pub kind: String,
     /// As its kind has it.
     #[serde(default = "empty")]
+    #[schemars(schema_with = "schema::object")]
     pub config: Value,
 }
 
