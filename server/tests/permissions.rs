@@ -9,18 +9,22 @@ use axum::Router;
 use axum::body::Body;
 use factotum_dispatch::Dispatcher;
 use factotum_host::{Host, HostConfig};
-use factotum_model::{Redacted, SystemClock};
+use factotum_model::{Action, Grant, Grants, Redacted, RequestId, SystemClock};
 use factotum_schedule::Scheduler;
 use factotum_server::api::endpoint::{Endpoint, Needs};
 use factotum_server::api::metrics::Metrics;
+use factotum_server::api::session::COOKIE_NAME;
 use factotum_server::api::{router, routes};
 use factotum_server::config::{Config, Environment};
 use factotum_server::mail::Mailer;
 use factotum_server::operations::organization::{Bootstrap, bootstrap};
 use factotum_server::operations::{
-    Attempts, Denials, Hashing, KeyCache, KeyUses, Refusals, Services, UnknownKeys, invitation,
+    Attempts, Denials, Hashing, KeyCache, KeyUses, Origin, Refusals, Services, UnknownKeys, invitation,
+    session,
 };
 use factotum_server::serve::open;
+use factotum_storage::sessions::Method;
+use factotum_storage::{organizations, people};
 use factotum_webhook::Webhooks;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
@@ -94,13 +98,43 @@ impl Fixture {
         body: Vec<u8>,
     ) -> (StatusCode, Value) {
         let mut request = Request::builder().method(method).uri(path).header("content-type", kind);
-        if let Some(key) = key {
-            request = request.header("authorization", format!("Bearer {key}"));
+        match key {
+            Some(key) if key.starts_with("fct_") => {
+                request = request.header("authorization", format!("Bearer {key}"));
+            }
+            Some(session) => {
+                let cookie = format!("{COOKIE_NAME}={session}");
+                request = request.header("cookie", cookie).header("sec-fetch-site", "same-origin");
+            }
+            None => {}
         }
         let response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
         let status = response.status();
         let body = axum::body::to_bytes(response.into_body(), 10 << 20).await.unwrap();
         (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    /// A fresh session of the member who has this role alone: what a route does to a session is not met by the next.
+    async fn session(&self, role: &str) -> String {
+        let (services, email) = (&self.services, format!("{role}@example.com").to_lowercase());
+        let now = services.now();
+        let mut tx = services.storage.write().await.unwrap();
+        let org = organizations::list(&mut tx).await.unwrap().remove(0).id;
+        let person = match people::by_email(&mut tx, &email).await.unwrap() {
+            Some(person) => person,
+            None => {
+                let person = people::create(&mut tx, &email, role, now).await.unwrap().unwrap();
+                people::add_member(&mut tx, org, person, role, role, now).await.unwrap();
+                person
+            }
+        };
+        let membership = people::memberships(&mut tx, Some(person)).await.unwrap().remove(0);
+        let origin =
+            Origin { request_id: RequestId::random(), address: [127, 0, 0, 1].into(), user_agent: None };
+        let member = (org, &membership.principal, person);
+        let begun = session::begin(&mut tx, services, member, Method::Password, &origin).await.unwrap();
+        tx.commit().await.unwrap();
+        begun.token.expose().to_owned()
     }
 
     async fn full(&self, method: &str, path: &str, body: Value) -> Value {
@@ -185,6 +219,14 @@ impl Fixture {
     }
 }
 
+/// Whether a grant is for this action, for whatever names.
+fn allows_some(grant: &Grant, action: Action) -> bool {
+    match grant {
+        Grant::All => true,
+        Grant::One { action: own, .. } => *own == action,
+    }
+}
+
 #[tokio::test]
 async fn every_route_asks_for_its_grant() {
     let fixture = fixture().await;
@@ -253,6 +295,25 @@ async fn every_route_asks_for_its_grant() {
                 format!("{} with {action}", status.as_u16())
             }
         };
+        let mut roles = String::new();
+        for role in ["Viewer", "Editor", "Admin"] {
+            let (status, answer) = fixture.ask(endpoint, Some(&fixture.session(role).await)).await;
+            if let Needs::Grant(action) = endpoint.needs {
+                // Whatever else stands in the way, a role decides by its grants alone.
+                let grants = match role {
+                    "Viewer" => organizations::viewer(),
+                    "Editor" => organizations::editor(),
+                    _ => Grants::all(),
+                };
+                let refused = status == StatusCode::FORBIDDEN && answer["code"] == "denied";
+                assert!(
+                    refused != grants.iter().any(|g| allows_some(g, action)),
+                    "{role} {}: {answer}",
+                    endpoint.id
+                );
+            }
+            roles.extend([", ", role, " ", status.as_str()]);
+        }
         matrix.extend([
             endpoint.method.as_str(),
             " ",
@@ -263,6 +324,7 @@ async fn every_route_asks_for_its_grant() {
             without.as_str(),
             ", ",
             &exact,
+            &roles,
             "\n",
         ]);
     }

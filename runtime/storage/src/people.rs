@@ -28,7 +28,7 @@ pub async fn find_or_create(
     )
 }
 
-/// Makes a person; `None` if there is one with this e-mail address (lower-case), whoever made them.
+/// Makes a person; `None` if there is one with this e-mail address, whoever made them.
 pub async fn create(
     tx: &mut Tx,
     email: &str,
@@ -39,7 +39,7 @@ pub async fn create(
     let made = tx
         .query("INSERT INTO people (id, email, name, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (email) DO NOTHING")
         .bind(id.0)
-        .bind(email.to_owned())
+        .bind(email.trim().to_lowercase())
         .bind(name.to_owned())
         .bind(now.as_micros())
         .execute()

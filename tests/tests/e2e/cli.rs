@@ -98,7 +98,8 @@ fn runs_are_listed_read_cancelled_and_replayed() {
     let run = serde_json::from_str::<Value>(&failed.stdout).unwrap()["run"].clone();
     assert_eq!(run["state"], "failed");
     let id = text(&run["id"]);
-    assert!(failed.stderr.starts_with(&format!("error: run {id} failed: ")), "{failed:?}");
+    let said = serde_json::from_str::<Value>(&failed.stderr).unwrap();
+    assert!(text(&said["detail"]).starts_with(&format!("run {id} failed: ")), "{failed:?}");
     assert!(cli.text(&["run", "logs", &id]).contains("crash was told to panic"));
     assert!(
         names(&cli.json(&["run", "logs", &id]), "message").contains(&"crash was told to panic".to_owned())

@@ -26,6 +26,10 @@ fn belongings(server: &Server, api: &Api) -> Vec<(&'static str, String)> {
         ("workflows", text(&echo["name"])),
         ("secrets", "bank".to_owned()),
     ];
+    let role = api.post("/api/v1/roles", &json!({"name": "Clerk", "grants": ["runs:read"]})).expect(201);
+    let invited = json!({"email": "new@example.com", "roles": ["Clerk"]});
+    let invitation = api.post("/api/v1/members/invitations", &invited).expect(201);
+    all.extend([("roles", text(&role["id"])), ("members/invitations", text(&invitation["id"]))]);
     let plugin = api.all("/api/v1/plugins").remove(0);
     all.push(("plugins", text(&plugin["id"])));
     all
