@@ -9,6 +9,9 @@ use factotum_model::workflow::{Limits, MAX_ATTEMPTS, MAX_BACKOFF_MS, MAX_CONCURR
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
+use crate::mail::MAX_ADDRESS_BYTES;
+use crate::operations::password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS_WITH_SECOND_FACTOR};
+
 /// A list of grants, maybe empty.
 pub fn grants(_: &mut SchemaGenerator) -> Schema {
     grants_from(0)
@@ -42,6 +45,26 @@ fn nullable(schema: Schema) -> Schema {
 /// The nickname of a key. What Unicode allows beyond these characters is said in words.
 pub fn nickname(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "minLength": 1, "maxLength": MAX_NICKNAME_CHARS})
+}
+
+/// A nickname, or null.
+pub fn maybe_nickname(generator: &mut SchemaGenerator) -> Schema {
+    nullable(nickname(generator))
+}
+
+/// An e-mail address.
+pub fn email(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "format": "email", "maxLength": MAX_ADDRESS_BYTES})
+}
+
+/// What stands behind `token=` in a link.
+pub fn token(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"})
+}
+
+/// A password to be set. What is refused because it is well known is said in words.
+pub fn password(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "minLength": MIN_PASSWORD_CHARS_WITH_SECOND_FACTOR, "maxLength": MAX_PASSWORD_BYTES})
 }
 
 /// The name of a plugin, workflow or secret.

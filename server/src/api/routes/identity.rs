@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::{Answer, State, oidc};
 use crate::api::body;
-use crate::api::endpoint::{Endpoint, Routes};
+use crate::api::endpoint::{Endpoint, Needs, Routes};
 use crate::api::flow::SetFlow;
 use crate::operations::{Caller, Services, identity};
 use crate::view::PageView;
@@ -26,6 +26,7 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
                 "listIdentities",
                 "Your identities at the identity provider",
             )
+            .needs(Needs::Session)
             .gives::<PageView<IdentityView>>(200, "All of them, oldest first"),
             list,
         )
@@ -35,6 +36,7 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
                 "linkIdentity",
                 "Begin to link an identity to yourself: needs a session",
             )
+            .needs(Needs::Session)
             .takes::<Link>()
             .gives::<GoToView>(200, "Where to send the browser, which gets a cookie with this answer"),
             link,
@@ -45,6 +47,7 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
                 "unlinkIdentity",
                 "Unlink an identity, if it is not your last way in",
             )
+            .needs(Needs::Session)
             .gives_nothing(204, "Unlinked; other sessions that it began have ended"),
             unlink,
         )

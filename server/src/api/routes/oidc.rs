@@ -31,7 +31,8 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
         .add(
             open("/api/v1/oidc/start", "startSingleSignOn", "Log in by OpenID Connect: for browsers")
                 .query("return_to", "the path of this server to go to afterwards; `/` unless given")
-                .gives_nothing(303, "To the identity provider"),
+                .gives_nothing(303, "To the identity provider")
+                .refuses(404, "No identity provider is set up"),
             start,
         )
         .add(
@@ -40,7 +41,8 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
                 .query("state", "which log-in it is")
                 .query("iss", "the provider (RFC 9207)")
                 .query("error", "why there is no code")
-                .gives_nothing(303, "Logged in, or the identity linked: to where the log-in was to lead"),
+                .gives_nothing(303, "Logged in, or the identity linked: to where the log-in was to lead")
+                .refuses(404, "No identity provider is set up"),
             callback,
         )
 }

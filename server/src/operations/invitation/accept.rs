@@ -20,13 +20,14 @@ use crate::operations::caller::covers;
 use crate::operations::member::together;
 use crate::operations::session::{self, Begun};
 use crate::operations::{OperationError, Origin, Services, Token, password};
+use crate::view::schema;
 
 /// What `POST /invitations/accept` takes.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Acceptance {
     /// What stands behind `token=` in the link.
-    #[schemars(with = "String")]
+    #[schemars(schema_with = "schema::token")]
     pub token: Redacted,
     /// What the others see; whoever is known keeps their name unless given.
     #[serde(default)]

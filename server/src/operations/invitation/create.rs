@@ -14,6 +14,7 @@ use crate::mail::{Letter, check_address};
 use crate::operations::member::together;
 use crate::operations::{Caller, Once, OperationError, Services, Token, Work, letter, role};
 use crate::view::member::InvitationView;
+use crate::view::schema;
 
 const ABOUT: &str = "invitation";
 
@@ -23,8 +24,10 @@ const ABOUT: &str = "invitation";
 #[schemars(rename = "NewInvitation")]
 pub struct NewInvitation {
     /// Whom to invite.
+    #[schemars(schema_with = "schema::email")]
     pub email: String,
     /// The names or ids of the roles that they get; at least one.
+    #[schemars(length(min = 1))]
     pub roles: Vec<String>,
 }
 

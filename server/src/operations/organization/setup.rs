@@ -15,6 +15,7 @@ use super::bootstrap::{Founding, check_org_name, found};
 use crate::mail::check_address;
 use crate::operations::session::{LoggedIn, begin};
 use crate::operations::{OperationError, Origin, Services, Token, password};
+use crate::view::schema;
 
 /// How long the link works.
 pub const SETUP_LINK_LASTS: Duration = Duration::from_hours(24);
@@ -24,16 +25,19 @@ pub const SETUP_LINK_LASTS: Duration = Duration::from_hours(24);
 #[serde(deny_unknown_fields)]
 pub struct Setup {
     /// What stands after `#token=` in the link.
-    #[schemars(with = "String")]
+    #[schemars(schema_with = "schema::token")]
     pub token: Redacted,
     /// The organization's name.
+    #[schemars(length(min = 1))]
     pub org: String,
     /// The Admin's name.
+    #[schemars(length(min = 1))]
     pub name: String,
     /// The Admin's e-mail address.
+    #[schemars(schema_with = "schema::email")]
     pub email: String,
     /// The Admin's password.
-    #[schemars(with = "String")]
+    #[schemars(schema_with = "schema::password")]
     pub password: Redacted,
 }
 

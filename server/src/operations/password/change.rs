@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{check_new, hash};
 use crate::operations::session::{Begun, Proven, begin_until, proven};
 use crate::operations::{Caller, OperationError, Services, Work};
+use crate::view::schema;
 
 /// What `PUT /me/password` takes.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -19,7 +20,7 @@ pub struct Change {
     #[schemars(with = "String")]
     pub current: Redacted,
     /// The new one.
-    #[schemars(with = "String")]
+    #[schemars(schema_with = "schema::password")]
     pub new: Redacted,
 }
 

@@ -17,6 +17,7 @@ use super::{check_new, hash};
 use crate::mail::{Letter, check_address};
 use crate::operations::session::evenly;
 use crate::operations::{OperationError, Origin, Services, Token, letter};
+use crate::view::schema;
 
 /// How long a link works.
 pub const LINK_LASTS: Duration = Duration::from_hours(1);
@@ -36,10 +37,10 @@ pub struct AskReset {
 #[serde(deny_unknown_fields)]
 pub struct Reset {
     /// What stands after `#token=` in the link.
-    #[schemars(with = "String")]
+    #[schemars(schema_with = "schema::token")]
     pub token: Redacted,
     /// The new password.
-    #[schemars(with = "String")]
+    #[schemars(schema_with = "schema::password")]
     pub new: Redacted,
     /// Six digits of the second factor, or a recovery code, for who has one.
     #[serde(default)]

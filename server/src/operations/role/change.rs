@@ -12,6 +12,7 @@ use super::create::some;
 use super::{custom, free_name};
 use crate::operations::member::keeps_an_admin;
 use crate::operations::{Caller, OperationError, Services, Work};
+use crate::view::schema;
 
 /// What `PATCH /roles/{id}` takes.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -19,10 +20,11 @@ use crate::operations::{Caller, OperationError, Services, Work};
 pub struct RoleChange {
     /// Its new name; as it is unless given.
     #[serde(default)]
+    #[schemars(schema_with = "schema::maybe_nickname")]
     pub name: Option<String>,
     /// What it allows from now on; as it is unless given.
     #[serde(default)]
-    #[schemars(with = "Option<Vec<String>>")]
+    #[schemars(schema_with = "schema::maybe_grants")]
     pub grants: Option<Grants>,
 }
 

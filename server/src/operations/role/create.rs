@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{MAX_ROLES, all, free_name};
 use crate::operations::{Caller, Once, OperationError, Services, Work};
 use crate::view::member::RoleView;
+use crate::view::schema;
 
 /// What `POST /roles` takes.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -17,9 +18,10 @@ use crate::view::member::RoleView;
 #[schemars(rename = "NewRole")]
 pub struct NewRole {
     /// Its name.
+    #[schemars(schema_with = "schema::nickname")]
     pub name: String,
     /// What it allows; at least one grant.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(schema_with = "schema::some_grants")]
     pub grants: Grants,
 }
 
