@@ -149,6 +149,23 @@ on_both_backends! {
         }
     }
 
+    fn a_bad_checksum_makes_no_query(backend: Backend) {
+        let server = Server::start(backend);
+        let queries = || {
+            let text = server.stranger().get("/metrics").text();
+            let line = text.lines().find(|l| l.starts_with("factotum_key_queries_total")).map(ToOwned::to_owned);
+            line.expect("the count of looked-up keys")
+        };
+        let (secret, before) = (server.api().key().unwrap().to_owned(), queries());
+        for at in 4..secret.len() {
+            let mut typo = secret.clone().into_bytes();
+            typo[at] = if typo[at] == b'x' { b'y' } else { b'x' };
+            let typo = String::from_utf8(typo).unwrap();
+            server.stranger().with_key(&typo).get("/api/v1/me").expect_problem(401, "unauthenticated");
+        }
+        assert_eq!(queries(), before);
+    }
+
     fn a_key_anywhere_but_in_its_header_counts_for_nothing(backend: Backend) {
         let server = Server::start(backend);
         let secret = server.api().key().unwrap().to_owned();
