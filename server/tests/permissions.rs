@@ -120,13 +120,13 @@ impl Fixture {
         let now = services.now();
         let mut tx = services.storage.write().await.unwrap();
         let org = organizations::list(&mut tx).await.unwrap().remove(0).id;
-        let person = match people::by_email(&mut tx, &email).await.unwrap() {
-            Some(person) => person,
-            None => {
-                let person = people::create(&mut tx, &email, role, now).await.unwrap().unwrap();
-                people::add_member(&mut tx, org, person, role, role, now).await.unwrap();
-                person
-            }
+        let known = people::by_email(&mut tx, &email).await.unwrap();
+        let person = if let Some(person) = known {
+            person
+        } else {
+            let person = people::create(&mut tx, &email, role, now).await.unwrap().unwrap();
+            people::add_member(&mut tx, org, person, role, role, now).await.unwrap();
+            person
         };
         let membership = people::memberships(&mut tx, Some(person)).await.unwrap().remove(0);
         let origin =

@@ -131,6 +131,22 @@ on_both_backends! {
         assert_eq!((there.len(), &there[0]["name"]), (1, &json!("other@example.com")), "the other organization sees nothing of it");
     }
 
+    fn whoever_is_logged_in_needs_no_password(backend: Backend) {
+        let server = Server::start(backend);
+        server.bootstrap("Other", "other@example.com").unwrap();
+        let invited = invite(&server, "other@example.com", &["Editor"]);
+        let accept = |browser: &Browser| browser.post("/api/v1/invitations/accept", &json!({"token": token(&invited), "name": "Otto"}));
+        let (ann, _) = joined(&server, "ann@example.com", &["Viewer"]);
+        accept(&ann).expect_problem(403, "denied");
+        accept(&Browser::at(server.base())).expect_problem(403, "denied");
+        let otto = Browser::of(&server, "other@example.com");
+        let accepted = accept(&otto).expect(201);
+        assert_eq!(otto.get("/api/v1/me").expect(200)["org"], accepted["org"]);
+        let fresh = invite(&server, "new@example.com", &["Viewer"]);
+        let asked = json!({"token": token(&fresh), "name": "Neu"});
+        otto.post("/api/v1/invitations/accept", &asked).expect_problem(422, "invalid_field");
+    }
+
     fn an_inviter_who_may_no_longer_give_it_gives_nothing(backend: Backend) {
         let server = Server::start(backend);
         let (ann, id) = joined(&server, "ann@example.com", &["Admin"]);

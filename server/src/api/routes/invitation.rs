@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::Path;
 use axum::response::{IntoResponse as _, Response};
-use axum::{Extension, Json};
 use factotum_model::Action;
 use http::{HeaderMap, StatusCode, header};
 use schemars::JsonSchema;
@@ -17,9 +17,9 @@ use crate::api::endpoint::{Endpoint, Needs, Routes};
 use crate::api::guarded;
 use crate::api::idempotency::IdempotencyKey;
 use crate::api::parameters::{Parameters, listed, page};
-use crate::api::session::SetSession;
+use crate::api::session::{SetSession, Visitor};
 use crate::operations::invitation::{self, Acceptance, NewInvitation};
-use crate::operations::{Caller, Origin, Services};
+use crate::operations::{Caller, Services};
 use crate::view::PageView;
 use crate::view::member::InvitationView;
 
@@ -119,10 +119,10 @@ async fn withdraw(services: State, caller: Caller, Path(id): Path<String>) -> An
 
 async fn accept(
     services: State,
-    Extension(origin): Extension<Origin>,
+    visitor: Visitor,
     body::Json { value: asked, .. }: body::Json<Acceptance>,
 ) -> Answer<Response> {
-    let accepted = invitation::accept(&services, &origin, &asked).await?;
+    let accepted = invitation::accept(&services, &visitor.origin, &asked, visitor.token.as_ref()).await?;
     let view = AcceptedView {
         id: accepted.member.id.to_string(),
         name: accepted.member.name,

@@ -10,7 +10,7 @@ use factotum_model::{
 };
 use factotum_storage::invitations::{self, Guest, Invitation};
 use factotum_storage::organizations::{self, Organization};
-use factotum_storage::sessions::Method;
+use factotum_storage::sessions::{self, Method};
 use factotum_storage::{Tx, accounts, audit_entries, credentials, members, people, roles};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -32,9 +32,11 @@ pub struct Acceptance {
     /// What the others see; whoever is known keeps their name unless given.
     #[serde(default)]
     pub name: Option<String>,
-    /// A new password, or the one that they have.
-    #[schemars(with = "String")]
-    pub password: Redacted,
+    /// A new password, or the one that they have. Whoever is logged in as the invited person needs none: so people join who only
+    /// log in at the identity provider.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub password: Option<Redacted>,
 }
 
 /// An invitation that was taken up.
@@ -60,6 +62,7 @@ pub async fn accept(
     services: &Services,
     origin: &Origin,
     asked: &Acceptance,
+    session: Option<&Token>,
 ) -> Result<Accepted, OperationError> {
     services.attempts.by_anybody(origin.address).inspect_err(|_| {
         services.refusals.count(origin.address, "too many tries of invitations");
@@ -73,7 +76,7 @@ pub async fn accept(
         services.refusals.count(origin.address, "an unknown invitation");
         return Err(unusable());
     };
-    match take_up(services, origin, hash, &known, asked).await {
+    match take_up(services, origin, (hash, session), &known, asked).await {
         Err(error) if error.is_denial(false) => {
             Err(services.denials.settle(services, nobodys_entry(services, origin, &known), error).await)
         }
@@ -93,7 +96,7 @@ async fn look_up(services: &Services, hash: Digest) -> Result<Option<Known>, Ope
 async fn take_up(
     services: &Services,
     origin: &Origin,
-    hash: Digest,
+    (hash, session): (Digest, Option<&Token>),
     known: &Known,
     asked: &Acceptance,
 ) -> Result<Accepted, OperationError> {
@@ -108,7 +111,7 @@ async fn take_up(
         return Err(OperationError::Conflict("you are a member already; log in instead".to_owned()));
     }
     let name = name(asked, guest.as_ref())?;
-    let new_hash = proven(services, known, asked, &name).await?;
+    let new_hash = proven(services, known, asked, &name, session).await?;
 
     let org = invitation.org_id;
     let mut tx = services.storage.write().await?;
@@ -167,19 +170,41 @@ async fn proven(
     known: &Known,
     asked: &Acceptance,
     name: &str,
+    session: Option<&Token>,
 ) -> Result<Option<String>, OperationError> {
+    let password = asked.password.as_ref();
     let Some(guest) = &known.guest else {
+        let password = password
+            .ok_or_else(|| OperationError::invalid("password", "choose a password to log in with"))?;
         let about = [known.invitation.email.as_str(), name, known.organization.name.as_str()];
-        password::check(&asked.password, false, &about)?;
-        return Ok(Some(password::hash(services, &asked.password).await?));
+        password::check(password, false, &about)?;
+        return Ok(Some(password::hash(services, password).await?));
     };
+    if is_logged_in(services, guest.person, session).await? {
+        return Ok(None);
+    }
     // Also without a stored password, so that the time tells nothing.
-    let fits = password::verify(services, &asked.password, guest.password_hash.as_deref()).await?;
+    let nothing = Redacted::new(String::new());
+    let fits =
+        password::verify(services, password.unwrap_or(&nothing), guest.password_hash.as_deref()).await?;
     if fits {
         return Ok(None);
     }
-    let reason = "this address belongs to somebody who is known here: give the password that you have; if you have forgotten it, or never had one, set one by “forgot password” first";
+    let reason = "this address belongs to somebody who is known here: log in first, or give the password that you have; if you have forgotten it, set a new one by “forgot password”";
     Err(denied(reason))
+}
+
+/// Whether the request came with a session of this very person.
+async fn is_logged_in(
+    services: &Services,
+    person: PersonId,
+    session: Option<&Token>,
+) -> Result<bool, OperationError> {
+    let Some(token) = session else { return Ok(false) };
+    let mut tx = services.storage.read().await?;
+    let idle = services.limits.session_idle;
+    let holder = sessions::holder(&mut tx, token.hash(), services.now(), idle).await?;
+    Ok(holder.is_some_and(|holder| holder.person_id == person))
 }
 
 /// What the inviter may still give: the roles' names.
