@@ -38,7 +38,7 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
     if !options.quick {
         // Before the tests proper, so that the line the runner closes with is the last.
         step("doc tests", || interrupt.run(cargo().args(["test", "--quiet", "--doc"])))?;
-        schemathesis::check(&program, None, schemathesis::EXAMPLES, None, interrupt)?;
+        schemathesis::check(&program, None, schemathesis::EXAMPLES, Some(schemathesis::SEED), interrupt)?;
     }
     // They are no default members, as they compile to wasm; their rules are tested natively.
     step("SDK and examples", || {
