@@ -1,5 +1,5 @@
-//! A person at a browser: keeps the session's cookie as a browser does, and says that a request comes from the server's own pages. What must hold:
-//! nothing is sent that a test does not see; a cookie that is taken away is gone.
+//! A person at a browser: keeps cookies as a browser does, and says that a request comes from the server's own pages. What must hold: nothing is
+//! followed or repeated by itself, so that a test sees each step; a cookie that is taken away is gone.
 
 use std::cell::RefCell;
 
@@ -13,17 +13,18 @@ pub const COOKIE: &str = "__Host-factotum";
 /// The password that [`Server::bootstrap`] gives its Admins.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// A browser with at most one session.
+/// A browser at one server.
+#[derive(Clone)]
 pub struct Browser {
     api: Api,
-    token: RefCell<Option<String>>,
+    cookies: RefCell<Vec<(String, String)>>,
     more: Vec<(String, String)>,
 }
 
 impl Browser {
     /// A browser that is not logged in.
     pub fn at(base: impl Into<String>) -> Self {
-        Self { api: Api::at(base, None), token: RefCell::new(None), more: Vec::new() }
+        Self { api: Api::at(base, None), cookies: RefCell::default(), more: Vec::new() }
     }
 
     /// A browser in which this person has logged in with [`PASSWORD`].
@@ -41,14 +42,28 @@ impl Browser {
         self
     }
 
-    /// The session's token, if there is one.
-    pub fn token(&self) -> Option<String> {
-        self.token.borrow().clone()
+    /// A cookie's value.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.cookies.borrow().iter().find(|(own, _)| own == name).map(|(_, value)| value.clone())
     }
 
-    /// Plants a cookie, as whoever can write one would.
+    /// Sets a cookie, as whoever can write one would; an empty one is gone.
+    pub fn set_cookie(&self, name: &str, value: &str) {
+        let mut cookies = self.cookies.borrow_mut();
+        cookies.retain(|(own, _)| own != name);
+        if !value.is_empty() {
+            cookies.push((name.to_owned(), value.to_owned()));
+        }
+    }
+
+    /// The session's token, if there is one.
+    pub fn token(&self) -> Option<String> {
+        self.cookie(COOKIE)
+    }
+
+    /// Plants a session's token.
     pub fn plant(&self, token: &str) {
-        *self.token.borrow_mut() = Some(token.to_owned());
+        self.set_cookie(COOKIE, token);
     }
 
     /// Logs in.
@@ -58,28 +73,34 @@ impl Browser {
 
     /// Any request, from the server's own page. Panics if the connection breaks.
     pub fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
-        let cookie = self.token().map(|token| format!("{COOKIE}={token}"));
-        let mut headers = vec![("sec-fetch-site", "same-origin")];
-        headers.extend(cookie.as_deref().map(|cookie| ("cookie", cookie)));
-        headers.extend(self.more.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let text = body.map(ToString::to_string).unwrap_or_default();
-        if body.is_some() {
-            headers.push(("content-type", "application/json"));
+        match body {
+            Some(body) => self.send_bytes(method, path, "application/json", body.to_string().as_bytes()),
+            None => self.send_bytes(method, path, "", &[]),
         }
-        let answer = match self.api.send(method, path, &headers, text.as_bytes()) {
+    }
+
+    fn send_bytes(&self, method: &str, path: &str, content_type: &str, body: &[u8]) -> Answer {
+        let pairs: Vec<_> =
+            self.cookies.borrow().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let jar = pairs.join("; ");
+        let mut headers = vec![("sec-fetch-site", "same-origin")];
+        if !jar.is_empty() {
+            headers.push(("cookie", jar.as_str()));
+        }
+        if !content_type.is_empty() {
+            headers.push(("content-type", content_type));
+        }
+        headers.extend(self.more.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let answer = match self.api.send(method, path, &headers, body) {
             Ok(answer) => answer,
             Err(e) => panic!("no answer: {e:#}"),
         };
-        self.keep(&answer);
-        answer
-    }
-
-    fn keep(&self, answer: &Answer) {
         for (_, value) in answer.headers.iter().filter(|(name, _)| name == "set-cookie") {
-            let Some(rest) = value.strip_prefix(&format!("{COOKIE}=")) else { continue };
-            let token = rest.split(';').next().unwrap_or_default();
-            *self.token.borrow_mut() = (!token.is_empty()).then(|| token.to_owned());
+            if let Some((name, value)) = value.split(';').next().and_then(|pair| pair.split_once('=')) {
+                self.set_cookie(name.trim(), value.trim());
+            }
         }
+        answer
     }
 
     /// GET.
@@ -90,6 +111,11 @@ impl Browser {
     /// POST with JSON.
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         self.send("POST", path, Some(body))
+    }
+
+    /// POST of a form.
+    pub fn post_form(&self, path: &str, body: &str) -> Answer {
+        self.send_bytes("POST", path, "application/x-www-form-urlencoded", body.as_bytes())
     }
 
     /// PUT with JSON.

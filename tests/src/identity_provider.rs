@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::cookie_jar::Visitor;
+use crate::browser::Browser;
 use crate::postgres::free_port;
 
 /// What the provider calls the server under test.
@@ -112,7 +112,7 @@ impl IdentityProvider {
 
     /// Does at the provider what a person does, from the page that the server sends them to; the URL that they come back with.
     pub fn visit(&self, url: &str, subject: &str) -> anyhow::Result<String> {
-        let mut browser = Visitor::at(self.issuer());
+        let browser = Browser::at(self.issuer());
         let mut next = url.to_owned();
         let mut form = None::<String>;
         for _ in 0..20 {

@@ -84,7 +84,7 @@ async fn holder(
     };
     if guess && let Err(wait) = services.unknown_keys.take(origin.address) {
         services.refusals.count(origin.address, "too many unknown keys");
-        return Err(too_many(wait).into());
+        return Err(OperationError::RateLimited(wait).into());
     }
     services.metrics.key_queries.inc();
     let read = async {
@@ -98,17 +98,6 @@ async fn holder(
         services.unknown_keys.give_back(origin.address);
     }
     Ok(holder)
-}
-
-fn too_many(wait: Duration) -> Problem {
-    let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
-    Problem {
-        retry_after_s: Some(seconds),
-        ..Problem::new(
-            Code::RateLimited,
-            "too many unknown API keys came from this address; check the key, and send the request again later",
-        )
-    }
 }
 
 async fn by_session(

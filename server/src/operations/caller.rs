@@ -21,6 +21,25 @@ pub struct Origin {
     pub user_agent: Option<String>,
 }
 
+impl Origin {
+    /// An audit entry of what was done from here; by whom, the request alone does not say.
+    pub fn entry(
+        &self,
+        org: OrgId,
+        at: Timestamp,
+        action: &str,
+        outcome: AuditOutcome,
+        (actor, started_by): (Principal, InitiatorKind),
+    ) -> AuditEntry {
+        AuditEntry {
+            ip: Some(self.address),
+            user_agent: self.user_agent.clone(),
+            request_id: Some(self.request_id),
+            ..AuditEntry::new(org, at, action, outcome, actor, AuditInitiator::of(started_by))
+        }
+    }
+}
+
 /// What a caller showed.
 #[derive(Debug, Clone)]
 pub enum Via {
@@ -83,20 +102,11 @@ impl Caller {
             Via::Session { id, .. } => Some(id),
             Via::Key(_) => None,
         };
+        let by = (self.principal.clone(), self.initiator().kind);
         AuditEntry {
             credential: self.credential(),
             session_id,
-            ip: Some(self.origin.address),
-            user_agent: self.origin.user_agent.clone(),
-            request_id: Some(self.origin.request_id),
-            ..AuditEntry::new(
-                self.org_id,
-                at,
-                action,
-                outcome,
-                self.principal.clone(),
-                AuditInitiator::of(self.initiator().kind),
-            )
+            ..self.origin.entry(self.org_id, at, action, outcome, by)
         }
     }
 

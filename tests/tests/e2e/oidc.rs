@@ -1,7 +1,7 @@
 //! Log-in by OpenID Connect at the certified provider: joining, coming back, linking, unlinking; and who is not let in.
 
 use factotum_tests::identity_provider::Script;
-use factotum_tests::{Answer, Backend, IdentityProvider, Server, Settings, Visitor, on_both_backends};
+use factotum_tests::{Answer, Backend, Browser, IdentityProvider, Server, Settings, on_both_backends};
 use serde_json::{Value, json};
 
 /// A server that logs people of `example.com` in at a provider.
@@ -10,7 +10,7 @@ pub struct World {
     pub server: Server,
 }
 
-pub const SESSION: &str = "__Host-factotum";
+pub const SESSION: &str = factotum_tests::browser::COOKIE;
 pub const FLOW: &str = "__Host-factotum-oidc";
 
 impl World {
@@ -22,33 +22,33 @@ impl World {
         Self { provider, server }
     }
 
-    pub fn browser(&self) -> Visitor {
-        Visitor::at(self.server.base())
+    pub fn browser(&self) -> Browser {
+        Browser::at(self.server.base())
     }
 
     /// Begins a log-in and does what is to be done at the provider; the URL to come back with.
-    pub fn go(&self, browser: &mut Visitor, subject: &str) -> String {
+    pub fn go(&self, browser: &Browser, subject: &str) -> String {
         let answer = browser.get("/api/v1/oidc/start?return_to=/runs%3Fstate%3Ddead");
         answer.expect(303);
         self.provider.visit(answer.header("location").unwrap(), subject).unwrap()
     }
 
     /// A whole log-in; the last answer.
-    pub fn log_in(&self, browser: &mut Visitor, subject: &str) -> Answer {
+    pub fn log_in(&self, browser: &Browser, subject: &str) -> Answer {
         let back = self.go(browser, subject);
         browser.get(&back)
     }
 
     /// Somebody who is logged in.
-    pub fn logged_in(&self, subject: &str) -> Visitor {
-        let mut browser = self.browser();
-        let answer = self.log_in(&mut browser, subject);
+    pub fn logged_in(&self, subject: &str) -> Browser {
+        let browser = self.browser();
+        let answer = self.log_in(&browser, subject);
         assert_eq!(answer.status, 303, "{}", answer.text());
         browser
     }
 
     /// Links an identity to whoever is logged in; the last answer.
-    pub fn link(&self, browser: &mut Visitor, subject: &str) -> Answer {
+    pub fn link(&self, browser: &Browser, subject: &str) -> Answer {
         let go = browser.post("/api/v1/me/identities/link", &json!({"return_to": "/settings"})).expect(200);
         let back = self.provider.visit(go["url"].as_str().unwrap(), subject).unwrap();
         browser.get(&back)
@@ -61,8 +61,8 @@ impl World {
 
     /// That a log-in is refused, no session begins, and the trail has a denial in the name of this account.
     pub fn refused_as(&self, subject: &str, account: &str, doing: &str) {
-        let mut browser = self.browser();
-        let answer = self.log_in(&mut browser, subject);
+        let browser = self.browser();
+        let answer = self.log_in(&browser, subject);
         let problem = answer.expect_problem(403, "denied");
         assert_eq!(browser.cookie(SESSION), None);
         let denied = self.trail(&format!("account={account}&outcome=denied&action={doing}"));
@@ -73,8 +73,8 @@ impl World {
     /// That a stranger's log-in is refused and changes nothing; the problem.
     pub fn refused(&self, subject: &str) -> Value {
         let members = self.server.api().all("/api/v1/members").len();
-        let mut browser = self.browser();
-        let problem = self.log_in(&mut browser, subject).expect_problem(403, "denied");
+        let browser = self.browser();
+        let problem = self.log_in(&browser, subject).expect_problem(403, "denied");
         assert_eq!(browser.cookie(SESSION), None);
         browser.get("/api/v1/me").expect_problem(401, "unauthenticated");
         assert_eq!(self.server.api().all("/api/v1/members").len(), members);
@@ -82,7 +82,7 @@ impl World {
     }
 }
 
-fn ids(browser: &mut Visitor) -> Vec<String> {
+fn ids(browser: &Browser) -> Vec<String> {
     let list = browser.get("/api/v1/me/identities").expect(200);
     list["items"].as_array().unwrap().iter().map(|i| i["id"].as_str().unwrap().to_owned()).collect()
 }
@@ -94,7 +94,7 @@ on_both_backends! {
         let shown = world.server.stranger().get("/api/v1/oidc").expect(200);
         assert_eq!(shown, json!({"enabled": true, "label": "Example ID"}));
 
-        let mut browser = world.browser();
+        let browser = world.browser();
         let start = browser.get("/api/v1/oidc/start?return_to=/runs%3Fstate%3Ddead");
         start.expect(303);
         let to_provider = start.header("location").unwrap();
@@ -127,12 +127,22 @@ on_both_backends! {
 
         // The second time it is the same person, whatever their address has become.
         world.provider.account("ann", "ann.married@elsewhere.example", false).unwrap();
-        let first = browser.cookie(SESSION).unwrap().to_owned();
-        let mut again = world.logged_in("ann");
-        assert_ne!(again.cookie(SESSION), Some(first.as_str()));
+        let first = browser.cookie(SESSION).unwrap();
+        let again = world.logged_in("ann");
+        assert_ne!(again.cookie(SESSION).as_deref(), Some(first.as_str()));
         let same = again.get("/api/v1/me").expect(200);
         assert_eq!((&same["id"], &same["name"]), (&me["id"], &me["name"]));
         assert_eq!(world.trail("action=member.create&outcome=ok").len(), 2, "the Admin and Ann");
+        // A browser has one session: the one that it brought has ended.
+        world.log_in(&again, "ann").expect(303);
+        let before = world.browser();
+        before.set_cookie(SESSION, &first);
+        before.get("/api/v1/me").expect(200);
+        world.log_in(&before, "ann").expect(303);
+        let old = world.browser();
+        old.set_cookie(SESSION, &first);
+        old.get("/api/v1/me").expect_problem(401, "unauthenticated");
+        assert_eq!(world.trail(&format!("account={account}&action=session.end")).len(), 2);
         // No secret of the log-in is in the log or the trail.
         let (log, trail) = (world.server.log(), Value::from(world.trail("")).to_string());
         let code = back.split("code=").nth(1).unwrap().split('&').next().unwrap();
@@ -146,36 +156,36 @@ on_both_backends! {
         for subject in ["ann", "ann-2", "bob"] {
             world.provider.account(subject, &format!("{subject}@example.com"), true).unwrap();
         }
-        let mut ann = world.logged_in("ann");
+        let ann = world.logged_in("ann");
         let me = ann.get("/api/v1/me").expect(200);
-        let only = ids(&mut ann);
+        let only = ids(&ann);
         assert_eq!(only.len(), 1);
         let kept = ann.delete(&format!("/api/v1/me/identities/{}", only[0])).expect_problem(409, "conflict");
         let denied = world.trail("outcome=denied&action=identity.unlink");
         assert!(denied.iter().any(|e| e["request_id"] == kept["request_id"]), "{denied:?}");
 
-        let linked = world.link(&mut ann, "ann-2");
+        let linked = world.link(&ann, "ann-2");
         linked.expect(303);
         assert_eq!(linked.header("location"), Some("/settings"));
-        assert_eq!(ids(&mut ann).len(), 2);
+        assert_eq!(ids(&ann).len(), 2);
         let entry = world.trail("action=identity.link&outcome=ok");
         assert_eq!(entry[0]["actor"]["id"], me["id"]);
-        let mut by_other = world.logged_in("ann-2");
+        let by_other = world.logged_in("ann-2");
         assert_eq!(by_other.get("/api/v1/me").expect(200)["id"], me["id"], "the same person");
         // Once more changes nothing.
-        world.link(&mut ann, "ann-2").expect(303);
-        assert_eq!(ids(&mut ann).len(), 2);
+        world.link(&ann, "ann-2").expect(303);
+        assert_eq!(ids(&ann).len(), 2);
 
         // What is Ann's does not become Bob's.
-        let mut bob = world.logged_in("bob");
-        let taken = world.link(&mut bob, "ann").expect_problem(409, "conflict");
+        let bob = world.logged_in("bob");
+        let taken = world.link(&bob, "ann").expect_problem(409, "conflict");
         let denied = world.trail("outcome=denied&action=identity.link");
         assert!(denied.iter().any(|e| e["request_id"] == taken["request_id"]), "{denied:?}");
         bob.delete(&format!("/api/v1/me/identities/{}", only[0])).expect_problem(404, "not_found");
-        assert_eq!(ids(&mut ann).len(), 2);
+        assert_eq!(ids(&ann).len(), 2);
 
         ann.delete(&format!("/api/v1/me/identities/{}", only[0])).expect(204);
-        assert_eq!(ids(&mut ann).len(), 1);
+        assert_eq!(ids(&ann).len(), 1);
         by_other.get("/api/v1/me").expect_problem(401, "unauthenticated");
         ann.get("/api/v1/me").expect(200);
         assert_eq!(world.trail("action=identity.unlink&outcome=ok").len(), 1);
@@ -188,18 +198,18 @@ on_both_backends! {
         for subject in ["ann", "bob", "evil"] {
             world.provider.account(subject, &format!("{subject}@example.com"), true).unwrap();
         }
-        let (mut ann, mut bob) = (world.logged_in("ann"), world.logged_in("bob"));
+        let (ann, bob) = (world.logged_in("ann"), world.logged_in("bob"));
         // Bob has Ann's browser come back with a link that he began, his own cookie of it planted, too.
         let go = bob.post("/api/v1/me/identities/link", &json!({})).expect(200);
         let back = world.provider.visit(go["url"].as_str().unwrap(), "evil").unwrap();
-        let flow = bob.cookie(FLOW).unwrap().to_owned();
+        let flow = bob.cookie(FLOW).unwrap();
         ann.set_cookie(FLOW, &flow);
         let problem = ann.get(&back).expect_problem(403, "denied");
         let denied = world.trail("outcome=denied&action=identity.link");
         assert!(denied.iter().any(|e| e["request_id"] == problem["request_id"]), "{denied:?}");
-        assert_eq!((ids(&mut ann).len(), ids(&mut bob).len()), (1, 1));
+        assert_eq!((ids(&ann).len(), ids(&bob).len()), (1, 1));
         // Without a session there is nothing to link to.
-        let mut stranger = world.browser();
+        let stranger = world.browser();
         stranger.post("/api/v1/me/identities/link", &json!({})).expect_problem(401, "unauthenticated");
         // From another site's page neither.
         let jar = format!("{SESSION}={}", bob.cookie(SESSION).unwrap());
@@ -269,13 +279,13 @@ on_both_backends! {
             let members = world.server.api().all("/api/v1/members").len();
             let backs: Vec<_> = (0..4)
                 .map(|_| {
-                    let mut browser = world.browser();
-                    let back = world.go(&mut browser, &subject);
+                    let browser = world.browser();
+                    let back = world.go(&browser, &subject);
                     (browser, back)
                 })
                 .collect();
             let statuses: Vec<u16> = std::thread::scope(|scope| {
-                let come = |(mut browser, back): (Visitor, String)| move || browser.get(&back).status;
+                let come = |(browser, back): (Browser, String)| move || browser.get(&back).status;
                 let threads: Vec<_> = backs.into_iter().map(|back| scope.spawn(come(back))).collect();
                 threads.into_iter().map(|thread| thread.join().unwrap()).collect()
             });
@@ -290,15 +300,15 @@ on_both_backends! {
         for subject in ["ann", "ann-2"] {
             world.provider.account(subject, &format!("{subject}@example.com"), true).unwrap();
         }
-        let mut ann = world.logged_in("ann");
+        let ann = world.logged_in("ann");
         let mut spare = "ann-2";
         for _ in 0..8 {
-            world.link(&mut ann, spare).expect(303);
-            let both = ids(&mut ann);
+            world.link(&ann, spare).expect(303);
+            let both = ids(&ann);
             assert_eq!(both.len(), 2);
             let mut statuses: Vec<u16> = std::thread::scope(|scope| {
                 let unlink = |id: &String| {
-                    let (mut browser, path) = (ann.clone(), format!("/api/v1/me/identities/{id}"));
+                    let (browser, path) = (ann.clone(), format!("/api/v1/me/identities/{id}"));
                     move || browser.delete(&path).status
                 };
                 let threads: Vec<_> = both.iter().map(|id| scope.spawn(unlink(id))).collect();
@@ -321,8 +331,8 @@ on_both_backends! {
         world.provider.account("ann", "ann@example.com", true).unwrap();
         world.server.bootstrap("Other", "boss@other.example").unwrap();
         // One more organization than when it was started: nobody is let in anywhere by chance.
-        let mut browser = world.browser();
-        world.log_in(&mut browser, "ann").expect_problem(503, "unavailable");
+        let browser = world.browser();
+        world.log_in(&browser, "ann").expect_problem(503, "unavailable");
         assert_eq!(browser.cookie(SESSION), None);
         world.server.stop().unwrap();
         let error = world.server.resume().unwrap_err().to_string();

@@ -1,7 +1,7 @@
 //! Attacks on log-in by OpenID Connect: on the way there and back at the certified provider, and by a provider that lies.
 
 use factotum_tests::identity_provider::Script;
-use factotum_tests::{Visitor, on_both_backends};
+use factotum_tests::{Browser, on_both_backends};
 use serde_json::json;
 
 use crate::oidc::{FLOW, SESSION, World};
@@ -12,7 +12,7 @@ fn with_ann(backend: factotum_tests::Backend) -> World {
     world
 }
 
-fn refused(browser: &mut Visitor, url: &str) {
+fn refused(browser: &Browser, url: &str) {
     browser.get(url).expect_problem(403, "denied");
     assert_eq!(browser.cookie(SESSION), None);
 }
@@ -26,53 +26,53 @@ on_both_backends! {
     fn an_answer_counts_once_in_the_browser_that_asked(backend: Backend) {
         let world = with_ann(backend);
         // Another browser: one without the cookie, one with a log-in of its own.
-        let (mut ann, mut other) = (world.browser(), world.browser());
-        let back = world.go(&mut ann, "ann");
-        refused(&mut world.browser(), &back);
-        refused(&mut ann, &back);
-        let back = world.go(&mut ann, "ann");
-        world.go(&mut other, "ann");
-        refused(&mut other, &back);
+        let (ann, other) = (world.browser(), world.browser());
+        let back = world.go(&ann, "ann");
+        refused(&world.browser(), &back);
+        refused(&ann, &back);
+        let back = world.go(&ann, "ann");
+        world.go(&other, "ann");
+        refused(&other, &back);
         // A replay, also of a log-in that succeeded.
-        let back = world.go(&mut ann, "ann");
-        let flow = ann.cookie(FLOW).unwrap().to_owned();
+        let back = world.go(&ann, "ann");
+        let flow = ann.cookie(FLOW).unwrap();
         ann.get(&back).expect(303);
-        let mut replay = world.browser();
+        let replay = world.browser();
         replay.set_cookie(FLOW, &flow);
-        refused(&mut replay, &back);
+        refused(&replay, &back);
         // A state of one's own, none, one of another log-in with this code; no code; a made-up code.
-        let back = world.go(&mut other, "ann");
+        let back = world.go(&other, "ann");
         let (state, code) = (parameter(&back, "state"), parameter(&back, "code"));
         let issuer = world.provider.issuer();
         let callback = |query: &str| format!("/api/v1/oidc/callback?{query}");
-        refused(&mut other, &callback(&format!("code={code}&iss={issuer}")));
-        refused(&mut other, &callback(&format!("code={code}&iss={issuer}&state=x")));
-        refused(&mut other, &callback(&format!("code={code}&iss={issuer}&state={}", "A".repeat(43))));
-        refused(&mut other, &callback(&format!("state={state}&iss={issuer}")));
-        refused(&mut other, &callback(&format!("code={code}&iss={issuer}&state={state}")));
-        let back = world.go(&mut other, "ann");
-        refused(&mut other, &back.replace(&parameter(&back, "code"), "made-up"));
+        refused(&other, &callback(&format!("code={code}&iss={issuer}")));
+        refused(&other, &callback(&format!("code={code}&iss={issuer}&state=x")));
+        refused(&other, &callback(&format!("code={code}&iss={issuer}&state={}", "A".repeat(43))));
+        refused(&other, &callback(&format!("state={state}&iss={issuer}")));
+        refused(&other, &callback(&format!("code={code}&iss={issuer}&state={state}")));
+        let back = world.go(&other, "ann");
+        refused(&other, &back.replace(&parameter(&back, "code"), "made-up"));
         // The code of one log-in in another one of the same browser: PKCE.
-        let stolen = parameter(&world.go(&mut world.browser(), "ann"), "code");
-        let back = world.go(&mut other, "ann");
-        refused(&mut other, &back.replace(&parameter(&back, "code"), &stolen));
+        let stolen = parameter(&world.go(&world.browser(), "ann"), "code");
+        let back = world.go(&other, "ann");
+        refused(&other, &back.replace(&parameter(&back, "code"), &stolen));
         // After all of this it still works.
-        world.log_in(&mut other, "ann").expect(303);
+        world.log_in(&other, "ann").expect(303);
     }
 
     fn an_answer_of_another_issuer_is_not_taken(backend: Backend) {
         let world = with_ann(backend);
-        let mut browser = world.browser();
-        let back = world.go(&mut browser, "ann");
+        let browser = world.browser();
+        let back = world.go(&browser, "ann");
         let own = parameter(&back, "iss");
-        refused(&mut browser, &back.replace(&own, "https%3A%2F%2Fevil.example"));
+        refused(&browser, &back.replace(&own, "https%3A%2F%2Fevil.example"));
         // The provider says of itself that it names itself.
-        let back = world.go(&mut browser, "ann");
-        refused(&mut browser, &back.replace(&format!("&iss={own}"), ""));
+        let back = world.go(&browser, "ann");
+        refused(&browser, &back.replace(&format!("&iss={own}"), ""));
         // The provider's own no.
-        let back = world.go(&mut browser, "ann");
+        let back = world.go(&browser, "ann");
         let state = parameter(&back, "state");
-        refused(&mut browser, &format!("/api/v1/oidc/callback?error=access_denied&state={state}&iss={own}"));
+        refused(&browser, &format!("/api/v1/oidc/callback?error=access_denied&state={state}&iss={own}"));
     }
 
     fn a_log_in_leads_to_a_path_of_this_server(backend: Backend) {
@@ -82,11 +82,11 @@ on_both_backends! {
             let problem = answer.expect_problem(422, "invalid_field");
             assert_eq!(problem["field"], "return_to");
         }
-        let mut browser = world.logged_in("ann");
+        let browser = world.logged_in("ann");
         let link = json!({"return_to": "//evil.example"});
         browser.post("/api/v1/me/identities/link", &link).expect_problem(422, "invalid_field");
         // What a callback is told beside is of no matter.
-        let back = world.go(&mut browser, "ann");
+        let back = world.go(&browser, "ann");
         let answer = browser.get(&format!("{back}&return_to=https://evil.example"));
         assert_eq!(answer.header("location"), Some("/runs?state=dead"));
     }
@@ -94,11 +94,11 @@ on_both_backends! {
     fn a_session_that_was_there_before_is_not_taken_over(backend: Backend) {
         let world = with_ann(backend);
         let planted = "A".repeat(43);
-        let mut browser = world.browser();
+        let browser = world.browser();
         browser.set_cookie(SESSION, &planted);
-        world.log_in(&mut browser, "ann").expect(303);
-        assert_ne!(browser.cookie(SESSION), Some(planted.as_str()));
-        let mut attacker = world.browser();
+        world.log_in(&browser, "ann").expect(303);
+        assert_ne!(browser.cookie(SESSION).as_deref(), Some(planted.as_str()));
+        let attacker = world.browser();
         attacker.set_cookie(SESSION, &planted);
         attacker.get("/api/v1/me").expect_problem(401, "unauthenticated");
     }
@@ -137,8 +137,8 @@ on_both_backends! {
         ];
         for (reason, lie) in &lies {
             world.provider.tell(lie).unwrap();
-            let mut browser = world.browser();
-            let answer = world.log_in(&mut browser, "mallory");
+            let browser = world.browser();
+            let answer = world.log_in(&browser, "mallory");
             assert_eq!((answer.status, browser.cookie(SESSION)), (403, None), "{lie}: {}", answer.text());
             let words = answer.text();
             assert!(words.contains(reason), "{lie}: {words}");
@@ -190,8 +190,8 @@ on_both_backends! {
 
     fn an_answer_without_end_is_not_read_to_its_end(backend: Backend) {
         let world = World::new(backend, Script::Hostile, &json!({"token_bytes": 64 << 20}));
-        let mut browser = world.browser();
-        world.log_in(&mut browser, "mallory").expect_problem(503, "unavailable");
+        let browser = world.browser();
+        world.log_in(&browser, "mallory").expect_problem(503, "unavailable");
         assert!(world.server.log().contains("262144 bytes"), "{}", world.server.log());
     }
 
@@ -209,7 +209,7 @@ on_both_backends! {
 
     fn log_ins_of_one_address_are_limited(backend: Backend) {
         let world = with_ann(backend);
-        let mut browser = world.browser();
+        let browser = world.browser();
         let mut statuses: Vec<u16> = (0..140).map(|_| browser.get("/api/v1/oidc/start").status).collect();
         statuses.dedup();
         assert_eq!(statuses, [303, 429]);

@@ -16,7 +16,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::session::{self, SetSession};
 use crate::oidc::Oidc;
 use crate::operations::oidc::{self, Browser, Callback};
-use crate::operations::{Origin, Services};
+use crate::operations::{OperationError, Origin, Services};
 use crate::view::identity::SingleSignOnView;
 
 /// Adds the routes.
@@ -94,18 +94,17 @@ async fn callback(
 }
 
 /// The provider, if there is one and this address has tries left.
-pub(super) fn attempted<'s>(services: &'s Services, origin: &Origin) -> Result<&'s Oidc, Problem> {
+pub(super) fn attempted<'s>(services: &'s Services, origin: &Origin) -> Answer<&'s Oidc> {
     let Some(oidc) = &services.oidc else {
         return Err(Problem::new(
             Code::NotFound,
             "one cannot log in by OpenID Connect here: `[oidc]` is not set",
-        ));
+        )
+        .into());
     };
     oidc.attempt(origin.address).map_err(|wait| {
         services.refusals.count(origin.address, "too many log-ins by OpenID Connect");
-        let seconds = u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
-        let words = format!("too many log-ins from your address; try again in {seconds} s");
-        Problem { retry_after_s: Some(seconds), ..Problem::new(Code::RateLimited, words) }
+        OperationError::RateLimited(wait)
     })?;
     Ok(oidc)
 }

@@ -3,7 +3,7 @@
 //! link that is unknown, used, withdrawn or too old gets one answer.
 
 use factotum_model::account::BASE_ACCOUNT_NAME;
-use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
+use factotum_model::audit::{AuditEntry, AuditOutcome, Target};
 use factotum_model::nickname::check_nickname;
 use factotum_model::{
     AccountKind, Action, Authority, Digest, InitiatorKind, PersonId, Principal, Redacted, authorize,
@@ -141,6 +141,7 @@ async fn take_up(
     let session = if guest.as_ref().is_some_and(|guest| guest.second_factor) {
         None
     } else {
+        session::replace(&mut tx, services, person, origin, session).await?;
         Some(session::begin(&mut tx, services, (org, &member, person), Method::Invitation, origin).await?)
     };
     let mut entry = entry(services, origin, org, member.clone(), InitiatorKind::Member);
@@ -258,19 +259,7 @@ fn entry(
     actor: Principal,
     kind: InitiatorKind,
 ) -> AuditEntry {
-    AuditEntry {
-        ip: Some(origin.address),
-        user_agent: origin.user_agent.clone(),
-        request_id: Some(origin.request_id),
-        ..AuditEntry::new(
-            org,
-            services.now(),
-            "invitation.accept",
-            AuditOutcome::Ok,
-            actor,
-            AuditInitiator::of(kind),
-        )
-    }
+    origin.entry(org, services.now(), "invitation.accept", AuditOutcome::Ok, (actor, kind))
 }
 
 /// Whoever is refused here has no account in the organization; the base account stands for it.

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{NO_SERVICE_ACCOUNT, Refused, allowed_address, entry, organization, service_account_like};
 use crate::oidc::{Identified, Oidc};
 use crate::operations::session::{self, Begun};
-use crate::operations::{OperationError, Origin, Services};
+use crate::operations::{OperationError, Origin, Services, Token};
 
 const LINK_INSTEAD: &str = "somebody here has your e-mail address already, and an address alone does not make you them: \
      log in with your password, and link the identity in your settings";
@@ -22,6 +22,7 @@ pub(super) async fn enter(
     oidc: &Oidc,
     who: &Identified,
     origin: &Origin,
+    replaces: Option<&Token>,
 ) -> Result<Begun, Refused> {
     let mut tx = services.storage.write().await?;
     let org = organization(&mut tx, &oidc.config).await?;
@@ -30,6 +31,7 @@ pub(super) async fn enter(
         Some(person) => known(&mut tx, &org, person).await?,
         None => join(&mut tx, services, oidc, &org, who, origin).await?,
     };
+    session::replace(&mut tx, services, person, origin, replaces).await?;
     let member = (org.id, &principal, person);
     let begun = session::begin(&mut tx, services, member, Method::Oidc, origin).await?;
     tx.commit().await?;

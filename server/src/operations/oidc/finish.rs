@@ -119,7 +119,7 @@ async fn complete(
         }
     };
     match &kept.link {
-        None => enter::enter(services, oidc, &who, origin).await.map(Some),
+        None => enter::enter(services, oidc, &who, origin, browser.session.as_ref()).await.map(Some),
         Some(linking) => {
             link::complete(services, oidc, &who, *linking, browser.session.as_ref(), origin).await?;
             Ok(None)

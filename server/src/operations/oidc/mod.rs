@@ -9,7 +9,7 @@ mod start;
 pub use finish::{Browser, Callback, Finished, finish};
 pub use start::{PATIENCE, Started, start, start_link};
 
-use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
+use factotum_model::audit::{AuditEntry, AuditOutcome, Target};
 use factotum_model::nickname::{NicknameError, check_nickname};
 use factotum_model::{AccountId, AccountKind, InitiatorKind, OrgId, PersonId, Principal, SessionId};
 use factotum_storage::organizations::{self, Organization};
@@ -118,13 +118,7 @@ fn entry(
     doing: &'static str,
     origin: &Origin,
 ) -> AuditEntry {
-    let initiator = AuditInitiator::of(InitiatorKind::Member);
-    AuditEntry {
-        ip: Some(origin.address),
-        user_agent: origin.user_agent.clone(),
-        request_id: Some(origin.request_id),
-        ..AuditEntry::new(org, services.now(), doing, AuditOutcome::Ok, actor, initiator)
-    }
+    origin.entry(org, services.now(), doing, AuditOutcome::Ok, (actor, InitiatorKind::Member))
 }
 
 /// The service account that an unknown identity looks like, by subject or e-mail address: it is on the record as tried in its name (I11).

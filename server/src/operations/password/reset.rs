@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
+use factotum_model::audit::{AuditEntry, AuditOutcome, Target};
 use factotum_model::{InitiatorKind, PersonId, Redacted};
 use factotum_storage::credentials::{self, Candidate};
 use factotum_storage::people::{self, Membership};
@@ -175,13 +175,15 @@ async fn set(
 
 /// Nobody is logged in: the member is whom it is about, and who does it as far as is known.
 fn entry(services: &Services, membership: &Membership, origin: &Origin, action: &str) -> AuditEntry {
-    let initiator = AuditInitiator::of(InitiatorKind::Member);
     let who = membership.principal.clone();
     AuditEntry {
         targets: vec![Target::named("account", who.id, who.name.clone())],
-        ip: Some(origin.address),
-        user_agent: origin.user_agent.clone(),
-        request_id: Some(origin.request_id),
-        ..AuditEntry::new(membership.org_id, services.now(), action, AuditOutcome::Ok, who, initiator)
+        ..origin.entry(
+            membership.org_id,
+            services.now(),
+            action,
+            AuditOutcome::Ok,
+            (who, InitiatorKind::Member),
+        )
     }
 }

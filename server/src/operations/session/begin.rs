@@ -1,7 +1,7 @@
 //! Beginning a session. What must hold: whoever has shown who they are gets a fresh token, never one that the browser brought (session
 //! fixation); it commits with its audit entry.
 
-use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
+use factotum_model::audit::{AuditEntry, AuditOutcome, Target};
 use factotum_model::{InitiatorKind, OrgId, PersonId, Principal, SessionId, Timestamp};
 use factotum_storage::sessions::{self, Method, NewSession};
 use factotum_storage::{Tx, audit_entries};
@@ -55,15 +55,12 @@ pub async fn begin_until(
         user_agent: origin.user_agent.clone(),
     };
     let id = sessions::begin(tx, &session, now).await?;
-    let initiator = AuditInitiator::of(InitiatorKind::Member);
+    let by = (principal.clone(), InitiatorKind::Member);
     let entry = AuditEntry {
         session_id: Some(id),
         targets: vec![Target::new("session", id)],
         reason: Some(method.as_str().to_owned()),
-        ip: Some(origin.address),
-        user_agent: origin.user_agent.clone(),
-        request_id: Some(origin.request_id),
-        ..AuditEntry::new(org_id, now, "session.begin", AuditOutcome::Ok, principal.clone(), initiator)
+        ..origin.entry(org_id, now, "session.begin", AuditOutcome::Ok, by)
     };
     audit_entries::append(tx, &[entry]).await?;
     Ok(Begun { id, token, now, expires_at })

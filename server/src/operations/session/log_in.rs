@@ -4,16 +4,15 @@
 
 use std::time::{Duration, Instant};
 
-use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
+use factotum_model::audit::{AuditEntry, AuditOutcome, Target};
 use factotum_model::{InitiatorKind, OrgId, Redacted};
 use factotum_storage::credentials::{self, Candidate};
 use factotum_storage::people::{self, Membership};
-use factotum_storage::sessions::{self, Method};
-use factotum_storage::{Tx, audit_entries};
+use factotum_storage::sessions::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Begun, begin};
+use super::{Begun, begin, replace};
 use crate::mail::check_address;
 use crate::operations::{OperationError, Origin, Services, Token, password, totp};
 
@@ -109,7 +108,7 @@ async fn attempt(
     match done {
         Ok((begun, membership)) => Ok(LoggedIn { begun, membership, memberships }),
         Err(error) if error.is_denial(true) => {
-            let entry = tried(services, origin, &recorded, "session.begin");
+            let entry = tried(services, origin, &recorded);
             Err(services.denials.settle(services, entry, error).await)
         }
         Err(error) => Err(error),
@@ -140,46 +139,23 @@ async fn enter(
     if !people::memberships(&mut tx, Some(person)).await?.contains(&membership) {
         return Err(OperationError::LogInFailed);
     }
-    if let Some(old) = replaces {
-        end_replaced(&mut tx, services, candidate, origin, old).await?;
-    }
+    replace(&mut tx, services, person, origin, replaces).await?;
     let member = (membership.org_id, &membership.principal, person);
     let begun = begin(&mut tx, services, member, Method::Password, origin).await?;
     tx.commit().await?;
     Ok((begun, membership))
 }
 
-/// A browser has one session: the one that it brought ends, if it was the same person's.
-async fn end_replaced(
-    tx: &mut Tx,
-    services: &Services,
-    candidate: &Candidate,
-    origin: &Origin,
-    old: &Token,
-) -> Result<(), OperationError> {
-    let now = services.now();
-    let Some(old) = sessions::holder(tx, old.hash(), now, services.limits.session_idle).await? else {
-        return Ok(());
-    };
-    if old.person_id == candidate.person_id && sessions::end(tx, old.person_id, old.session_id).await? {
-        let membership = Membership { org_id: old.org_id, org_name: String::new(), principal: old.principal };
-        let mut entry = tried(services, origin, &membership, "session.end");
-        entry.outcome = AuditOutcome::Ok;
-        entry.reason = Some("replaced: the same browser logged in again".to_owned());
-        entry.targets = vec![Target::new("session", old.session_id)];
-        audit_entries::append(tx, &[entry]).await?;
-    }
-    Ok(())
-}
-
-fn tried(services: &Services, origin: &Origin, membership: &Membership, action: &str) -> AuditEntry {
-    let initiator = AuditInitiator::of(InitiatorKind::Member);
+fn tried(services: &Services, origin: &Origin, membership: &Membership) -> AuditEntry {
     let who = membership.principal.clone();
     AuditEntry {
         targets: vec![Target::named("account", who.id, who.name.clone())],
-        ip: Some(origin.address),
-        user_agent: origin.user_agent.clone(),
-        request_id: Some(origin.request_id),
-        ..AuditEntry::new(membership.org_id, services.now(), action, AuditOutcome::Denied, who, initiator)
+        ..origin.entry(
+            membership.org_id,
+            services.now(),
+            "session.begin",
+            AuditOutcome::Denied,
+            (who, InitiatorKind::Member),
+        )
     }
 }

@@ -5,6 +5,7 @@ mod end;
 mod log_in;
 mod own;
 mod read;
+mod replace;
 mod switch;
 
 pub use begin::{Begun, begin, begin_until};
@@ -12,4 +13,5 @@ pub use end::{end, end_others, log_out};
 pub use log_in::{FAILURES_EVERY, LogIn, LoggedIn, evenly, log_in};
 pub use own::{Proven, own, proven};
 pub use read::{current, list};
+pub use replace::replace;
 pub use switch::{Switch, switch};
