@@ -26,8 +26,11 @@ pub enum KeyCommand {
         /// The name of its service account
         nickname: String,
         /// What it may do, such as workflows:run:echo; may be repeated
-        #[arg(long = "grant", required = true, value_name = "GRANT")]
+        #[arg(long = "grant", required_unless_present = "workflows", value_name = "GRANT")]
         grants: Vec<String>,
+        /// A workflow that it is to run, with every grant that the workflow declares; may be repeated
+        #[arg(long = "for-workflow", value_name = "NAME")]
+        workflows: Vec<String>,
         /// When it ends, such as 2027-01-31T00:00:00Z
         #[arg(long, value_name = "TIME")]
         expires_at: Option<String>,
@@ -68,7 +71,10 @@ pub enum KeyCommand {
 /// Does it.
 pub async fn run(command: KeyCommand, remote: &Remote, output: Output) -> Result<(), CommandError> {
     match command {
-        KeyCommand::Create { nickname, grants, expires_at, networks } => {
+        KeyCommand::Create { nickname, mut grants, workflows, expires_at, networks } => {
+            for name in &workflows {
+                bundle(remote, name, &mut grants).await?;
+            }
             let mut key = json!({"nickname": nickname, "grants": grants});
             if let Some(at) = expires_at {
                 key["expires_at"] = at.into();
@@ -96,4 +102,17 @@ pub async fn run(command: KeyCommand, remote: &Remote, output: Output) -> Result
             output.thing(&json!({"revoked": id}))
         }
     }
+}
+
+/// Adds what a key needs so that this workflow does its work when the key starts it: else the run lacks what its account lacks.
+async fn bundle(remote: &Remote, name: &str, grants: &mut Vec<String>) -> Result<(), CommandError> {
+    let workflow = remote.json(Method::GET, &format!("/workflows/{}", segment(name)), None).await?;
+    let declared = workflow["grants"].as_array().into_iter().flatten();
+    let declared = declared.filter_map(|grant| grant.as_str().map(ToOwned::to_owned));
+    for grant in std::iter::once(format!("workflows:run:{name}")).chain(declared) {
+        if !grants.contains(&grant) {
+            grants.push(grant);
+        }
+    }
+    Ok(())
 }

@@ -126,6 +126,13 @@ fn keys_and_secrets_are_shown_once_or_never() {
     {
         assert!(!cli.text(read).contains(&secret), "{read:?} shows the secret");
     }
+    // A workflow's grants as a bundle: what the key starts lacks nothing.
+    server.api().deploy("echo", &["kv:read", "http:request:example.com"]);
+    let bundle = cli.json(&["key", "create", "runner", "--for-workflow", "echo", "--grant", "kv:read"]);
+    assert_eq!(bundle["grants"], json!(["http:request:example.com", "kv:read", "workflows:run:echo"]));
+    let run = server.api().with_key(&text(&bundle["secret"])).run("echo", &json!({}));
+    assert_eq!(run["missing_grants"], json!([]), "{run}");
+    cli.refused(4, &["key", "create", "nobodys", "--for-workflow", "nothing"]);
     let fresh = cli.json(&["key", "rotate", &id]);
     assert_ne!(fresh["secret"], made["secret"]);
     assert_eq!(fresh["nickname"], "ci");
