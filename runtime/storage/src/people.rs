@@ -5,6 +5,7 @@ use factotum_model::{AccountId, AccountKind, OrgId, PersonId, Principal, Timesta
 
 use crate::connection::{Row, Tx};
 use crate::error::StorageError;
+use crate::members;
 
 /// The person with this e-mail address, made if there is none.
 pub async fn find_or_create(
@@ -13,19 +14,11 @@ pub async fn find_or_create(
     name: &str,
     now: Timestamp,
 ) -> Result<PersonId, StorageError> {
-    let email = email.trim().to_lowercase();
-    tx.query("INSERT INTO people (id, email, name, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (email) DO NOTHING")
-        .bind(PersonId::random().0)
-        .bind(email.clone())
-        .bind(name.to_owned())
-        .bind(now.as_micros())
-        .execute()
-        .await?;
-    let row = tx.query("SELECT id FROM people WHERE email = $1").bind(email).fetch_optional().await?;
-    row.map_or_else(
-        || Err(StorageError::damaged("people", "the row just written is missing")),
-        |row| row.id(0),
-    )
+    if let Some(made) = create(tx, email, name, now).await? {
+        return Ok(made);
+    }
+    let known = by_email(tx, email).await?;
+    known.ok_or_else(|| StorageError::damaged("people", "an address is taken by nobody"))
 }
 
 /// Makes a person; `None` if there is one with this e-mail address, whoever made them.
@@ -111,23 +104,8 @@ pub async fn add_member(
     role: &str,
     now: Timestamp,
 ) -> Result<AccountId, StorageError> {
-    let account = AccountId::random();
-    tx.query("INSERT INTO accounts (id, org_id, kind, name, person_id, created_at) VALUES ($1, $2, 'member', $3, $4, $5)")
-        .bind(account.0)
-        .bind(org.0)
-        .bind(name.to_owned())
-        .bind(person.0)
-        .bind(now.as_micros())
-        .execute()
-        .await?;
-    let given = tx
-        .query("INSERT INTO role_members (org_id, role_id, account_id) SELECT org_id, id, $2 FROM roles WHERE org_id = $1 AND name = $3")
-        .bind(org.0)
-        .bind(account.0)
-        .bind(role.to_owned())
-        .execute()
-        .await?;
-    if given == 0 {
+    let account = members::create(tx, org, person, name, &[], now).await?;
+    if !give_role(tx, org, account, role).await? {
         return Err(StorageError::Refused(format!("there is no role `{role}` in the organization")));
     }
     Ok(account)
