@@ -2,7 +2,7 @@
 //! that every temporary server and folder is taken down on the way out.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -102,6 +102,19 @@ pub fn is_there(program: &str, arguments: &[&str]) -> bool {
         .stderr(std::process::Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
+}
+
+/// Installs Debian packages, where we are root on Debian; whether we are.
+pub fn install(interrupt: &Interrupt, packages: &[&str]) -> anyhow::Result<bool> {
+    if !rustix::process::geteuid().is_root() || !Path::new("/etc/debian_version").exists() {
+        return Ok(false);
+    }
+    say(&format!("Installing {}.", packages.join(", ")));
+    interrupt.run(Command::new("apt-get").args(["update", "-qq"]))?;
+    let mut apt = Command::new("apt-get");
+    apt.args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages);
+    interrupt.run(apt.env("DEBIAN_FRONTEND", "noninteractive"))?;
+    Ok(true)
 }
 
 /// Says something to the developer.

@@ -3,12 +3,11 @@
 //! system installs node.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
-use crate::command::{Interrupt, is_there, root, say, target};
+use crate::command::{self, Interrupt, is_there, root, target};
 
 /// What says which packages are wanted.
 const FILES: [&str; 2] = ["package.json", "package-lock.json"];
@@ -37,17 +36,9 @@ pub fn install(interrupt: &Interrupt) -> anyhow::Result<()> {
 fn node(interrupt: &Interrupt) -> anyhow::Result<()> {
     let missing = || ["node", "npm"].into_iter().find(|program| !is_there(program, &["--version"]));
     let Some(program) = missing() else { return Ok(()) };
-    if !rustix::process::geteuid().is_root() || !Path::new("/etc/debian_version").exists() {
+    if !command::install(interrupt, &["nodejs", "npm"])? {
         bail!("{program} is missing: the identity provider of the tests needs node 18 or newer, and npm");
     }
-    say("node or npm is missing: installing them.");
-    let mut apt = Command::new("apt-get");
-    interrupt.run(apt.args(["update", "-qq"]))?;
-    let mut apt = Command::new("apt-get");
-    interrupt.run(
-        apt.args(["install", "-y", "-qq", "--no-install-recommends", "nodejs", "npm"])
-            .env("DEBIAN_FRONTEND", "noninteractive"),
-    )?;
     match missing() {
         Some(program) => bail!("installed node and npm, and yet {program} cannot be run"),
         None => Ok(()),

@@ -1,14 +1,11 @@
 //! `cargo xtask postgres`: a temporary server to develop against, and the installation of PostgreSQL where it is missing. What
 //! must hold: only root on a Debian system installs anything.
 
-use std::path::Path;
-use std::process::Command;
-
 use anyhow::bail;
 use factotum_tests::Postgres;
 use factotum_tests::backend::SERVER_VARIABLE;
 
-use crate::command::{Interrupt, say};
+use crate::command::{Interrupt, install, say};
 
 /// What to start.
 #[derive(Debug, clap::Args)]
@@ -30,18 +27,9 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
 /// Starts one, installing PostgreSQL first where it is missing and we may.
 pub fn start(durable: bool, interrupt: &Interrupt) -> anyhow::Result<Postgres> {
     if let Err(missing) = factotum_tests::postgres::programs() {
-        let root = rustix::process::geteuid().is_root();
-        if !root || !Path::new("/etc/debian_version").exists() {
+        if !install(interrupt, &["postgresql"])? {
             return Err(missing);
         }
-        say("PostgreSQL is missing: installing it.");
-        let mut apt = Command::new("apt-get");
-        interrupt.run(apt.args(["update", "-qq"]))?;
-        let mut apt = Command::new("apt-get");
-        interrupt.run(
-            apt.args(["install", "-y", "-qq", "--no-install-recommends", "postgresql"])
-                .env("DEBIAN_FRONTEND", "noninteractive"),
-        )?;
         if let Err(still) = factotum_tests::postgres::programs() {
             bail!("installed PostgreSQL, and yet: {still}");
         }

@@ -18,13 +18,13 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
         return schemathesis::soak(interrupt);
     }
     step("guests", || guests::build(&guests::Options { quiet: true, ..guests::Options::default() }))?;
-    let program = step("program", || test::build_program(interrupt))?;
+    let program = step("program", || test::build_tests(interrupt))?;
     // These tests are about power cuts: sync to disk, as in production.
     let server = step("PostgreSQL", || postgres::start(true, interrupt))?;
     step("soak", || {
         let mut tests = cargo();
         tests
-            .args(["test", "--package", "factotum-tests", "--test", "e2e", "--", "--test-threads", "1"])
+            .args(["test", "--test", "e2e", "--", "--test-threads", "1"])
             .arg(&options.name)
             .env(SERVER_VARIABLE, server.url())
             .env("FACTOTUM_BIN", &program)

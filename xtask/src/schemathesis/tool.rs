@@ -1,14 +1,14 @@
 //! schemathesis itself: a Python environment of its own under target/. What must hold: its versions are those of requirements.txt; where
 //! Python or its `venv` is missing, root on Debian installs it, and everybody else is told what to install.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
 use factotum_tests::{Server, guest};
 
 use super::World;
-use crate::command::{Interrupt, is_there, root, say, target};
+use crate::command::{Interrupt, install, is_there, root, target};
 
 /// What Python needs to make the environment.
 const NEEDED: [&str; 2] = ["-c", "import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 10))"];
@@ -70,13 +70,7 @@ fn python(interrupt: &Interrupt) -> anyhow::Result<()> {
     if is_there("python3", &NEEDED) {
         return Ok(());
     }
-    if rustix::process::geteuid().is_root() && Path::new("/etc/debian_version").exists() {
-        say("Python 3 with venv is missing: installing it.");
-        interrupt.run(Command::new("apt-get").args(["update", "-qq"]))?;
-        let mut apt = Command::new("apt-get");
-        apt.args(["install", "-y", "-qq", "--no-install-recommends", "python3", "python3-venv"]);
-        interrupt.run(apt.env("DEBIAN_FRONTEND", "noninteractive"))?;
-    }
+    install(interrupt, &["python3", "python3-venv"])?;
     if !is_there("python3", &NEEDED) {
         bail!(
             "Python 3.10 or later with `venv` is missing: install it, on Debian with `apt-get install python3 python3-venv`"
