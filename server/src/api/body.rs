@@ -16,11 +16,6 @@ use super::problem::{Code, Problem};
 
 /// How long a client may take to send a body.
 pub const BODY_TIMEOUT: Duration = Duration::from_mins(1);
-/// How long and how much of a refused body is read and thrown away, so that a client that sends before it listens gets to
-/// read the answer.
-const DISCARD_TIME: Duration = Duration::from_secs(10);
-const DISCARD_IDLE: Duration = Duration::from_secs(1);
-const DISCARD_BYTES: u64 = 4 << 30;
 
 /// The largest JSON body, in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -74,10 +69,9 @@ pub fn is_json(headers: &HeaderMap) -> bool {
 pub async fn read(headers: &HeaderMap, body: Body, limit: u64) -> Result<Bytes, Problem> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit) {
-        discard(headers, body, announced.unwrap_or_default()).await;
         return Err(too_large(limit));
     }
-    match tokio::time::timeout(BODY_TIMEOUT, collect(headers, body, limit)).await {
+    match tokio::time::timeout(BODY_TIMEOUT, collect(body, limit)).await {
         Ok(collected) => collected,
         Err(_) => Err(Problem::new(
             Code::Timeout,
@@ -86,15 +80,13 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: u64) -> Result<Bytes, 
     }
 }
 
-async fn collect(headers: &HeaderMap, mut body: Body, limit: u64) -> Result<Bytes, Problem> {
+async fn collect(mut body: Body, limit: u64) -> Result<Bytes, Problem> {
     let mut collected = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame =
             frame.map_err(|e| Problem::new(Code::InvalidRequest, format!("the body broke off: {e}")))?;
         let Ok(data) = frame.into_data() else { continue };
         if (collected.len() + data.len()) as u64 > limit {
-            drop(collected);
-            discard(headers, body, limit).await;
             return Err(too_large(limit));
         }
         collected.extend_from_slice(&data);
@@ -105,17 +97,6 @@ async fn collect(headers: &HeaderMap, mut body: Body, limit: u64) -> Result<Byte
 /// The answer to a body over its limit.
 pub fn too_large(limit: u64) -> Problem {
     Problem::new(Code::TooLarge, format!("the body is larger than {limit} bytes; send less"))
-}
-
-/// Reads and throws away, within bounds. A client that asked first (`Expect: 100-continue`) has sent nothing.
-pub async fn discard(headers: &HeaderMap, mut body: Body, announced: u64) {
-    if headers.contains_key(header::EXPECT) || announced > DISCARD_BYTES {
-        return;
-    }
-    // A client that stops sending is answered all the same.
-    let discarded =
-        async { while let Ok(Some(Ok(_))) = tokio::time::timeout(DISCARD_IDLE, body.frame()).await {} };
-    let _ = tokio::time::timeout(DISCARD_TIME, discarded).await;
 }
 
 /// Reads a JSON object, and names what is wrong with it.

@@ -1,6 +1,6 @@
 //! What every request passes first and every answer last: request id, log line, metrics, the catching of panics, the writing of
-//! problem bodies, and the headers that protect browsers. What must hold: no answer leaves without a request id and those headers, and no path
-//! below `/hooks` is logged, as it holds a token.
+//! problem bodies, what is left of the request's body, and the headers that protect browsers. What must hold: no answer leaves without
+//! a request id and those headers, and no path below `/hooks` is logged, as it holds a token.
 
 use std::any::Any;
 use std::net::SocketAddr;
@@ -14,10 +14,11 @@ use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use factotum_model::RequestId;
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, Version, header};
 use percent_encoding::percent_decode_str;
 
 use super::headers::protect;
+use super::leftover;
 use super::metrics::Metrics;
 use super::problem::{Code, Problem};
 use crate::config::ProxyConfig;
@@ -52,6 +53,10 @@ pub async fn edge(State(edge): State<Edge>, mut request: Request, next: Next) ->
     let route = route.as_ref().map_or("(none)", MatchedPath::as_str);
     let request_id = origin.request_id.to_string();
     request.extensions_mut().insert(origin);
+    let asks_first = request.headers().contains_key(header::EXPECT);
+    let keeps_alive = request.version() < Version::HTTP_2;
+    let (body, leftover) = leftover::lend(std::mem::take(request.body_mut()));
+    *request.body_mut() = body;
 
     let answered = async {
         if readable(request.uri().path()) {
@@ -84,7 +89,14 @@ pub async fn edge(State(edge): State<Edge>, mut request: Request, next: Next) ->
             response.headers_mut().insert(header::ALLOW, allow.clone());
         }
     }
+    let read = match leftover {
+        Some(leftover) => leftover.clear(asks_first).await,
+        None => true,
+    };
     let headers = response.headers_mut();
+    if !read && keeps_alive {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         headers.insert(REQUEST_ID, id);
     }

@@ -12,6 +12,7 @@ pub mod form;
 pub mod guarded;
 pub mod headers;
 pub mod idempotency;
+pub mod leftover;
 pub mod metrics;
 pub mod openapi;
 pub mod parameters;

@@ -145,6 +145,45 @@ on_both_backends! {
         assert!(grown < 200 << 20, "grew by {grown} bytes");
         assert_eq!(api.all("/api/v1/runs"), Vec::<Value>::new(), "nothing ran");
     }
+
+    fn a_refusal_before_the_body_leaves_the_connection_usable(backend: Backend) {
+        let server = Server::start(backend);
+        let mut stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        // Refused for its head; its body comes in a packet of its own, as many clients send it.
+        for path in ["/api/v1/session/org", "/api/v1/api-keys", "/hooks/unknown", "/nowhere"] {
+            let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
+            std::thread::sleep(Duration::from_millis(50));
+            stream.write_all(b"{}").unwrap();
+            let answer = one_answer(&mut stream);
+            assert!(answer.starts_with("HTTP/1.1 4"), "{path}: {answer}");
+            assert!(!answer.contains("connection: close"), "{path}: {answer}");
+        }
+        // A body that never comes: the answer says that the connection ends, and it does.
+        let head = "POST /nowhere HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        let answer = one_answer(&mut stream);
+        assert!(answer.contains("connection: close"), "{answer}");
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    }
+}
+
+/// One answer with `Content-Length`, head and body.
+fn one_answer(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    loop {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        bytes.push(byte[0]);
+        let text = String::from_utf8_lossy(&bytes);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let length = length.map_or(0, |length| length.parse::<usize>().unwrap());
+        if body.len() == length {
+            return text.into_owned();
+        }
+    }
 }
 
 /// Sends a head and then body bytes until the server answers or breaks off, at most 64 MiB.

@@ -9,12 +9,10 @@ use axum::extract::Path;
 use axum::response::{IntoResponse as _, Response};
 use factotum_webhook::Delivery;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::State;
-use crate::api::body::discard;
 use crate::api::endpoint::{Endpoint, Needs, Routes};
 use crate::operations::{Origin, Services};
 
@@ -70,8 +68,6 @@ async fn deliver(
     let whole = parts.uri.path();
     // What follows `/hooks/<token>`, as sent.
     let below = whole.splitn(4, '/').nth(3).map(|rest| format!("/{rest}")).unwrap_or_default();
-    let announced = announced(&parts.headers);
-    let headers = parts.headers.clone();
     let delivery = Delivery {
         method: parts.method,
         path: below,
@@ -84,12 +80,5 @@ async fn deliver(
         request_id: Some(origin.request_id),
     };
     let answer = services.webhooks.receive(&token, delivery, origin, &mut body).await;
-    if answer.status == StatusCode::PAYLOAD_TOO_LARGE {
-        discard(&headers, body, announced).await;
-    }
     (answer.status, answer.headers, answer.body).into_response()
-}
-
-fn announced(headers: &HeaderMap) -> u64 {
-    headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok()).unwrap_or_default()
 }
