@@ -41,6 +41,7 @@
 //! | [`log`] | the run's log |
 //! | [`config`] | the workflow's configuration |
 //! | [`kv`] | durable stores |
+//! | [`workflows`] | starting other workflows, and waiting for them |
 //! | [`http`] | outbound requests |
 //! | [`json`] | JSON whose errors name the field |
 
@@ -54,6 +55,7 @@ pub mod kv;
 pub mod log;
 pub mod outcome;
 pub mod run;
+pub mod workflows;
 
 pub use event::{Event, Schedule, Webhook};
 pub use outcome::{Failure, Outcome};

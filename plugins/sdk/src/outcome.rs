@@ -22,7 +22,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::bindings::factotum::workflow::types as contract;
-use crate::{config, http, json, kv};
+use crate::{config, http, json, kv, workflows};
 
 /// What a workflow answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,6 +139,13 @@ impl From<http::Error> for Failure {
     }
 }
 
+/// What is not to be had now may be later; a child that failed stays so.
+impl From<workflows::Error> for Failure {
+    fn from(error: workflows::Error) -> Self {
+        if error.is_retryable() { Self::retryable(error) } else { Self::permanent(error) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +166,8 @@ mod tests {
         assert!(matches!(Failure::from(bad_json), Failure::Permanent(_)));
         assert!(matches!(Failure::from(kv::Error::Unavailable("busy".into())), Failure::Retryable(_)));
         assert!(matches!(Failure::from(kv::Error::Denied("kv:read".into())), Failure::Permanent(_)));
+        assert!(matches!(Failure::from(workflows::Error::Unavailable("x".into())), Failure::Retryable(_)));
+        assert!(matches!(Failure::from(workflows::Error::DepthLimit("8".into())), Failure::Permanent(_)));
         let (authority, code) = ("example.com".to_owned(), "HttpResponseTimeout".to_owned());
         let timeout = http::Error::Timeout { authority: authority.clone(), code: code.clone() };
         assert!(matches!(Failure::from(timeout), Failure::Retryable(_)));

@@ -127,6 +127,7 @@ async fn load(
                     account_id: base,
                     initiator: Initiator { kind: InitiatorKind::System, id: None },
                     trigger_id: None,
+                    parent: None,
                     credential: None,
                     dedup: None,
                     event: EventSource::New { input: EventInput::Call, payload: br#"{"order":17}"#.to_vec() },

@@ -70,6 +70,8 @@ async fn execute(inner: &Inner, run: &Arc<Claimed>, slot: Slot, interrupt: &Inte
             storage: inner.storage.clone(),
             run: Arc::clone(run),
             lease: Arc::clone(&inner.lease),
+            interrupt: interrupt.clone(),
+            draining: inner.draining.clone(),
         }),
         interrupt: interrupt.clone(),
     };

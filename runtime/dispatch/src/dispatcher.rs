@@ -67,7 +67,8 @@ pub(crate) struct Inner {
     wake: Notify,
     /// Older runs wait for a slot: new ones queue behind them.
     backlog: AtomicBool,
-    draining: AtomicBool,
+    /// Takes no more work.
+    pub(crate) draining: CancellationToken,
 }
 
 impl Dispatcher {
@@ -84,7 +85,7 @@ impl Dispatcher {
             attempts: TaskTracker::new(),
             wake: Notify::new(),
             backlog: AtomicBool::new(true),
-            draining: AtomicBool::new(false),
+            draining: CancellationToken::new(),
         });
         inner.storage.heartbeat(&inner.name).await?;
         if inner.storage.backend() == Backend::Sqlite {
@@ -124,7 +125,7 @@ impl Dispatcher {
 
     /// Takes nothing new, waits for what is under way, gives back the rest, and signs off. The journal stays open.
     pub async fn shut_down(&self) {
-        self.inner.draining.store(true, Ordering::SeqCst);
+        self.inner.draining.cancel();
         self.inner.attempts.close();
         if tokio::time::timeout(self.drain, self.inner.attempts.wait()).await.is_err() {
             tracing::info!(runs = self.inner.running.len(), "giving back the runs that did not end in time");
@@ -150,7 +151,7 @@ impl Inner {
     }
 
     fn takes_work(&self) -> bool {
-        !self.draining.load(Ordering::SeqCst) && self.lease.holds()
+        !self.draining.is_cancelled() && self.lease.holds()
     }
 
     fn start(self: &Arc<Self>, run: Claimed, slot: Slot, handed_over: bool) {

@@ -7,6 +7,7 @@
 //! - a finish is repeated until the database answered it: an outcome is never dropped for an outage.
 
 mod attempt;
+mod children;
 mod dispatcher;
 mod lease;
 mod metrics;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use factotum_host::{KvEntry, PortError, Ports, StopReason};
+use factotum_host::{ChildCall, ChildEnd, ChildError, Interrupt, KvEntry, PortError, Ports, StopReason};
 use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
-use factotum_model::{Action, WorkflowId};
+use factotum_model::{Action, RunId, WorkflowId};
 use factotum_storage::claim::{self, Claimed};
 use factotum_storage::{Storage, StorageError, Tx, kv};
+use tokio_util::sync::CancellationToken;
 
 use crate::lease::Lease;
 
@@ -18,6 +19,10 @@ pub(crate) struct RunPorts {
     pub(crate) storage: Storage,
     pub(crate) run: Arc<Claimed>,
     pub(crate) lease: Arc<Lease>,
+    /// Stops this attempt.
+    pub(crate) interrupt: Interrupt,
+    /// This node takes no more work.
+    pub(crate) draining: CancellationToken,
 }
 
 impl RunPorts {
@@ -118,11 +123,27 @@ impl Ports for RunPorts {
         kv::list(&mut tx, store, prefix, after.unwrap_or_default(), now, limit).await.map_err(unavailable)
     }
 
+    async fn start_child(&self, call: ChildCall) -> Result<RunId, ChildError> {
+        crate::children::start(self, call).await
+    }
+
+    async fn child_ended(&self, child: RunId) -> Result<Option<ChildEnd>, ChildError> {
+        crate::children::ended(self, child).await
+    }
+
+    async fn child_end(&self, child: RunId) -> Result<ChildEnd, ChildError> {
+        crate::children::end(self, child).await
+    }
+
     async fn denied(&self, action: Action, name: Option<&str>, reason: &str) {
         let run = &self.run;
         let initiator =
             AuditInitiator { kind: run.initiator.kind, trigger_id: run.trigger_id, external_ref: None };
-        let noun_verb = action.to_string().replace(':', ".");
+        // Starting a run has one name in the trail, whoever tries.
+        let noun_verb = match action {
+            Action::WORKFLOWS_RUN => "workflow.run".to_owned(),
+            action => action.to_string().replace(':', "."),
+        };
         let now = self.storage.clock().now();
         let mut entry = AuditEntry::new(
             run.org_id,
@@ -134,6 +155,7 @@ impl Ports for RunPorts {
         );
         entry.reason = Some(reason.to_owned());
         entry.run_id = Some(run.run_id);
+        entry.chain.clone_from(&run.chain);
         entry.attempt = Some(run.attempt);
         entry.workflow = Some(run.workflow.clone());
         entry.plugin_digest = Some(run.digest);

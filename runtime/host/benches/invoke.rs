@@ -14,7 +14,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use factotum_host::{Host, HostConfig, Interrupt, Invocation, KvEntry, PortError, Ports, StopReason};
+use factotum_host::{
+    ChildCall, ChildEnd, ChildError, Host, HostConfig, Interrupt, Invocation, KvEntry, PortError, Ports,
+    StopReason,
+};
 use factotum_model::run::RunContext;
 use factotum_model::workflow::Limits;
 use factotum_model::{
@@ -151,6 +154,18 @@ impl Ports for Nothing {
 
     async fn kv_list(&self, _: &str, _: &str, _: Option<&str>, _: u32) -> Result<Vec<String>, PortError> {
         Err(PortError("no store".to_owned()))
+    }
+
+    async fn start_child(&self, _: ChildCall) -> Result<RunId, ChildError> {
+        Err(ChildError::NotFound("no workflow".to_owned()))
+    }
+
+    async fn child_ended(&self, _: RunId) -> Result<Option<ChildEnd>, ChildError> {
+        Err(ChildError::NotFound("no child".to_owned()))
+    }
+
+    async fn child_end(&self, _: RunId) -> Result<ChildEnd, ChildError> {
+        Err(ChildError::NotFound("no child".to_owned()))
     }
 
     async fn denied(&self, _: Action, _: Option<&str>, _: &str) {}

@@ -28,7 +28,7 @@ const BACKTRACE_FRAMES: usize = 16;
 /// Slots that keep their mappings after use: quick to reuse, and small, since their memory is given back.
 const WARM_SLOTS: u32 = 64;
 
-/// Makes the engine, with a pool for `max_instances` guests if the address space has room for it.
+/// Makes the engine, with a pool for `max_instances` guests, those that wait included, if the address space has room for it.
 pub(crate) fn make(max_instances: u32) -> Result<Engine, HostError> {
     let mut config = base();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(max_instances)));

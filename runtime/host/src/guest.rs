@@ -16,6 +16,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::capability::http::Outbound;
 use crate::meter::{Ended, Meter};
 use crate::ports::Ports;
+use crate::slot::Place;
 
 /// What one store holds.
 pub(crate) struct Guest {
@@ -27,6 +28,9 @@ pub(crate) struct Guest {
     pub(crate) run: RunContext,
     pub(crate) config: Arc<Value>,
     pub(crate) gate: Gate,
+    pub(crate) place: Arc<Place>,
+    /// How many calls without key have started children, or were refused one.
+    pub(crate) child_calls: u64,
 }
 
 /// What each capability call passes first.

@@ -11,8 +11,9 @@ use crate::config::HostConfig;
 use crate::egress::connect::Egress;
 use crate::error::{HostError, UploadError};
 use crate::invocation::{Invocation, Report};
+use crate::invoke::Surroundings;
 use crate::share::Share;
-use crate::slot::{Slot, Slots};
+use crate::slot::{Place, Slot, Slots, waiting_room};
 use crate::ticker::Ticker;
 
 /// Runs components. Clones are the same host; its clock thread ends with the last one.
@@ -33,7 +34,8 @@ struct Inner {
 impl Host {
     /// Starts the engine and its clock thread, and opens the cache.
     pub fn new(config: HostConfig) -> Result<Self, HostError> {
-        let engine = crate::engine::make(config.max_instances)?;
+        let room = config.max_instances.saturating_add(waiting_room(config.max_instances));
+        let engine = crate::engine::make(room)?;
         let inner = Inner {
             ticker: Ticker::start(&engine)?,
             registry: Registry::open(&engine, &config)?,
@@ -71,10 +73,12 @@ impl Host {
     pub async fn invoke(&self, prepared: &Prepared, slot: Slot, invocation: Invocation) -> Report {
         let _ticking = self.inner.ticker.ticking();
         let inner = &self.inner;
-        let report =
-            crate::invoke::invoke(&inner.engine, &inner.egress, &inner.share, prepared, invocation).await;
+        let place = Arc::new(Place::new(inner.slots.clone(), slot));
+        let surroundings =
+            Surroundings { engine: &inner.engine, egress: &inner.egress, share: &inner.share, place: &place };
+        let report = crate::invoke::invoke(&surroundings, prepared, invocation).await;
         // Only now is the instance gone and its place in the pool free.
-        drop(slot);
+        drop(place);
         report
     }
 

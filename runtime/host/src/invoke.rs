@@ -25,6 +25,7 @@ use crate::interrupt::StopReason;
 use crate::invocation::{Invocation, Output, Report};
 use crate::meter::{Ended, Meter};
 use crate::share::Share;
+use crate::slot::Place;
 use crate::stdio::{Sink, Stdin};
 
 /// How many host resources a guest may hold at a time: streams, timers, HTTP headers.
@@ -38,15 +39,17 @@ const MAX_RANDOM_BYTES: u64 = 4 << 20;
 /// How long an attempt's end waits for its denials to be recorded.
 const DENIALS_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What an attempt has around it.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) egress: &'a Arc<Egress>,
+    pub(crate) share: &'a Arc<Share>,
+    pub(crate) place: &'a Arc<Place>,
+}
+
 /// Runs an attempt.
-pub(crate) async fn invoke(
-    engine: &Engine,
-    egress: &Arc<Egress>,
-    share: &Arc<Share>,
-    prepared: &Prepared,
-    invocation: Invocation,
-) -> Report {
-    let meter = Arc::new(Meter::new(invocation.limits, invocation.interrupt, Arc::clone(share)));
+pub(crate) async fn invoke(around: &Surroundings<'_>, prepared: &Prepared, invocation: Invocation) -> Report {
+    let meter = Arc::new(Meter::new(invocation.limits, invocation.interrupt, Arc::clone(around.share)));
     let gate = Gate {
         meter: Arc::clone(&meter),
         authority: Arc::new(invocation.authority),
@@ -62,13 +65,15 @@ pub(crate) async fn invoke(
             wasi: wasi(&prepared.entry, &invocation.run, &invocation.event, &meter, &written),
             table: resources(),
             http: headers(),
-            outbound: Outbound::new(gate.clone(), Arc::clone(egress)),
+            outbound: Outbound::new(gate.clone(), Arc::clone(around.egress)),
             memory: Memory::new(Arc::clone(&meter)),
             run: invocation.run,
             config: invocation.config,
             gate,
+            place: Arc::clone(around.place),
+            child_calls: 0,
         };
-        let mut store = store(engine, guest);
+        let mut store = store(around.engine, guest);
         let called = bounded(&meter, call(&meter, &prepared.entry, &mut store, &invocation.event)).await;
         // Requests still under way end here.
         drop(store);

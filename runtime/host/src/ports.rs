@@ -1,9 +1,9 @@
-//! What the host needs from outside while a guest runs: the key-value stores, the audit trail, and whether the run may
-//! still act. What must hold: the host has authorized a call before it reaches a port, and a denial is recorded before
+//! What the host needs from outside while a guest runs: the key-value stores, runs of other workflows, the audit trail, and
+//! whether the run may still act. What must hold: the host has authorized a call before it reaches a port, and a denial is recorded before
 //! the guest learns of it.
 
 use async_trait::async_trait;
-use factotum_model::Action;
+use factotum_model::{Action, ErrorCode, RunId};
 
 use crate::interrupt::StopReason;
 
@@ -20,6 +20,63 @@ pub struct KvEntry {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PortError(pub String);
+
+/// A guest's wish for a child.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildCall {
+    /// The workflow's name.
+    pub workflow: String,
+    /// JSON.
+    pub payload: String,
+    /// How the call is known again when the run is executed again.
+    pub place: CallPlace,
+}
+
+/// Which of a run's calls one is, the same in each attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallPlace {
+    /// The nth without key, from 1.
+    Number(u64),
+    /// The one with this key.
+    Key(String),
+}
+
+/// How a child ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChildEnd {
+    /// With this output, a JSON text.
+    Output(String),
+    /// Without.
+    Failed {
+        /// The kind.
+        code: ErrorCode,
+        /// For people.
+        message: String,
+    },
+}
+
+/// Why a child was not started, or cannot be asked about; the texts are for the guest's author.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChildError {
+    /// The run lacks the grant by now.
+    #[error("{0}")]
+    Denied(String),
+    /// No such workflow, or no child of this run.
+    #[error("{0}")]
+    NotFound(String),
+    /// Too many runs above.
+    #[error("{0}")]
+    TooDeep(String),
+    /// Too many runs below the outermost one.
+    #[error("{0}")]
+    TooMany(String),
+    /// Another call stands in this place.
+    #[error("{0}")]
+    Changed(String),
+    /// Storage did not answer. Whether the child was started is not known; the same call in the same place tells.
+    #[error("{0}")]
+    Unavailable(String),
+}
 
 /// One run's connection to storage. `store` is the name of a workflow of the run's organization.
 #[async_trait]
@@ -57,6 +114,15 @@ pub trait Ports: Send + Sync {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<String>, PortError>;
+
+    /// Starts a child, or gives the one that an earlier attempt started by the same call.
+    async fn start_child(&self, call: ChildCall) -> Result<RunId, ChildError>;
+
+    /// How a child ended, if it has; only of a child of this run.
+    async fn child_ended(&self, child: RunId) -> Result<Option<ChildEnd>, ChildError>;
+
+    /// Waits for a child's end. Asked only after [`child_ended`](Self::child_ended), and may take for ever.
+    async fn child_end(&self, child: RunId) -> Result<ChildEnd, ChildError>;
 
     /// Records in the audit trail that the run was refused `action` on `name`. Awaited before the guest gets its error.
     async fn denied(&self, action: Action, name: Option<&str>, reason: &str);

@@ -155,6 +155,10 @@ pub struct Failure {
     pub retry_after_ms: Option<u64>,
 }
 
+/// How many runs may stand above a run, each started by the one before: `depth_limit`.
+pub const MAX_DEPTH: usize = 8;
+/// How many runs may be started below one that no run started, by itself and by all below it together.
+pub const MAX_DESCENDANTS: i64 = 10_000;
 /// How much of a failure's message is kept, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 4096;
 

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Credential, Target};
 use factotum_model::{
-    AccountId, Authority, Digest, Event, EventId, EventInput, Initiator, InitiatorKind, OrgId, Principal,
-    RequestId, RunId, Timestamp, TriggerId, WorkflowId,
+    AccountId, Authority, Digest, Event, EventId, EventInput, Initiator, InitiatorKind, NodeId, OrgId,
+    Principal, RequestId, RunId, Timestamp, TriggerId, WorkflowId,
 };
 
+use crate::children::{self, ChildRefusal, Parent};
 use crate::claim::{self, Claimed, PARKED_ACCOUNT, PARKED_ORG, PARKED_WORKFLOW};
 use crate::connection::Tx;
 use crate::error::StorageError;
@@ -37,6 +38,8 @@ pub struct NewRun {
     pub initiator: Initiator,
     /// The trigger, if one did; checked again in the transaction.
     pub trigger_id: Option<TriggerId>,
+    /// The attempt that starts it, if one does.
+    pub parent: Option<Parent>,
     /// The key that an API call came with.
     pub credential: Option<Credential>,
     /// How a repeated delivery is recognised.
@@ -118,6 +121,9 @@ pub enum AcceptError {
     /// The account may no longer act: its key was revoked or has expired.
     #[error("the account was revoked")]
     AccountRevoked,
+    /// The run that starts it may not.
+    #[error(transparent)]
+    Child(#[from] ChildRefusal),
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -153,8 +159,13 @@ struct Terms {
 }
 
 impl Terms {
-    fn of(account: &LiveAccount, workflow: LiveWorkflow) -> Self {
-        let authority = Authority::of(account.grants.clone()).narrowed_to(&workflow.grants);
+    /// Within what the parent may do, if a run starts it.
+    fn of(account: &LiveAccount, workflow: LiveWorkflow, parent: Option<&Authority>) -> Self {
+        let above = parent.map_or_else(
+            || Authority::of(account.grants.clone()),
+            |parent| parent.narrowed_to(&account.grants),
+        );
+        let authority = above.narrowed_to(&workflow.grants);
         let missing: Vec<String> =
             workflow.grants.missing_from(authority.grants()).map(ToString::to_string).collect();
         let mut parked = 0;
@@ -190,7 +201,7 @@ pub(crate) async fn write(
     let mut answers: Vec<Option<Result<Accepted, AcceptError>>> = Vec::with_capacity(runs.len());
     let mut prepared = Vec::with_capacity(runs.len());
     for new in runs {
-        match prepare(tx, &mut known, new, now).await? {
+        match prepare(tx, shared.node, &mut known, new, now).await? {
             Ok(row) => {
                 prepared.push((answers.len(), row));
                 answers.push(None);
@@ -202,6 +213,14 @@ pub(crate) async fn write(
     let firsts = crate::dedup_keys::remember(tx, deliveries, now).await?;
     let mut rows = Vec::with_capacity(prepared.len());
     for (index, row) in prepared {
+        if let Some(parent) = &row.new.parent {
+            let answer = children::admit(tx, parent, row.new).await?;
+            if matches!(answer, Ok(Accepted::New(_))) {
+                rows.push(row);
+            }
+            answers[index] = Some(answer);
+            continue;
+        }
         match firsts.of(row.new) {
             Some(first) if first.run != row.new.run_id => {
                 entries.push(accept_entry(&row, now, Some(first.run)));
@@ -233,6 +252,7 @@ pub(crate) async fn write(
 
 async fn prepare<'a>(
     tx: &mut Tx,
+    node: NodeId,
     known: &mut Known,
     new: &'a NewRun,
     now: Timestamp,
@@ -245,7 +265,8 @@ async fn prepare<'a>(
         }
     }
     let key = (new.org_id, new.workflow_id, new.account_id);
-    let terms = if let Some(terms) = known.terms.get(&key) {
+    let kept = known.terms.get(&key).filter(|_| new.parent.is_none());
+    let terms = if let Some(terms) = kept {
         Arc::clone(terms)
     } else {
         let Some(workflow) = known.live.workflow(tx, new.org_id, new.workflow_id).await?.cloned() else {
@@ -254,9 +275,16 @@ async fn prepare<'a>(
         let Some(account) = known.live.account(tx, new.org_id, new.account_id, now).await? else {
             return Ok(Err(AcceptError::AccountRevoked));
         };
-        let terms = Arc::new(Terms::of(account, workflow));
-        known.terms.insert(key, Arc::clone(&terms));
-        terms
+        if let Some(parent) = &new.parent {
+            if let Some(refusal) = children::refusal(tx, node, parent, account, &workflow.name).await? {
+                return Ok(Err(refusal.into()));
+            }
+            Arc::new(Terms::of(account, workflow, Some(&parent.run.authority)))
+        } else {
+            let terms = Arc::new(Terms::of(account, workflow, None));
+            known.terms.insert(key, Arc::clone(&terms));
+            terms
+        }
     };
     let (event, digest) = match &new.event {
         EventSource::New { input, payload } => {
@@ -282,6 +310,7 @@ async fn prepare<'a>(
             principal: terms.principal.clone(),
             initiator: new.initiator.clone(),
             trigger_id: new.trigger_id,
+            chain: new.parent.as_ref().map_or_else(Vec::new, |p| children::chain_below(&p.run)),
             authority: terms.authority.clone(),
             event,
             attempt: 0,
@@ -322,8 +351,8 @@ async fn store(tx: &mut Tx, shared: &Shared, rows: &[Row<'_>], now: Timestamp) -
     )
     .await?;
     tx.insert_rows(
-        "INSERT INTO runs (id, org_id, workflow_id, workflow_version, event_id, account_id, principal_kind, principal_name, initiator_kind, initiator_id, trigger_id, authority, missing_grants, replay_of, state, attempt, created_at, started_at, due_at) VALUES {rows}",
-        19,
+        "INSERT INTO runs (id, org_id, workflow_id, workflow_version, event_id, account_id, principal_kind, principal_name, initiator_kind, initiator_id, trigger_id, authority, missing_grants, replay_of, state, attempt, created_at, started_at, due_at, chain) VALUES {rows}",
+        20,
         rows,
         |s, row| {
             let run = &row.claimed;
@@ -347,6 +376,7 @@ async fn store(tx: &mut Tx, shared: &Shared, rows: &[Row<'_>], now: Timestamp) -
                 .bind(now.as_micros())
                 .bind(running.then_some(now.as_micros()))
                 .bind(row.new.due_at.map(Timestamp::as_micros))
+                .bind(children::chain_text(&run.chain))
         },
     )
     .await?;
@@ -390,6 +420,7 @@ fn accept_entry(row: &Row<'_>, now: Timestamp, duplicate_of: Option<RunId>) -> A
     let mut entry =
         AuditEntry::new(new.org_id, now, action, AuditOutcome::Ok, run.principal.clone(), initiator);
     entry.run_id = Some(duplicate_of.unwrap_or(run.run_id));
+    entry.chain.clone_from(&run.chain);
     entry.workflow = Some(run.workflow.clone());
     entry.plugin_digest = Some(run.digest);
     entry.credential.clone_from(&new.credential);

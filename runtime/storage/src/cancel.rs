@@ -71,7 +71,12 @@ pub async fn cancel_account(
     let ids: Vec<RunId> = rows.iter().map(|row| row.id(0)).collect::<Result<_, _>>()?;
     let ended = end(tx, org, &ids, ErrorCode::Revoked, now).await?;
     signals::send(tx, Signal::AccountRevoked(account), now).await?;
-    let entries: Vec<_> = ended.iter().map(|e| entry(e.run_id)).collect();
+    let ids: Vec<RunId> = ended.iter().map(|e| e.run_id).collect();
+    let mut chains = crate::children::chains(tx, &ids).await?;
+    let entries: Vec<_> = ids
+        .into_iter()
+        .map(|id| AuditEntry { chain: chains.remove(&id).unwrap_or_default(), ..entry(id) })
+        .collect();
     crate::audit_entries::append(tx, &entries).await?;
     Ok(ended)
 }

@@ -47,6 +47,8 @@ pub struct Claimed {
     pub initiator: Initiator,
     /// The trigger, if one did.
     pub trigger_id: Option<TriggerId>,
+    /// The runs above it, the outermost first: each started the next.
+    pub chain: Vec<RunId>,
     /// What it may do.
     pub authority: Authority,
     /// What came in.
@@ -319,7 +321,7 @@ async fn read_runs(tx: &mut Tx, ids: &[RunId]) -> Result<Vec<Claimed>, StorageEr
         let mut statement = tx.query_rows(
             "SELECT r.id, r.org_id, r.workflow_id, r.workflow_version, w.name, p.digest, r.account_id, r.principal_kind, \
              r.principal_name, r.initiator_kind, r.initiator_id, r.trigger_id, r.authority, r.attempt, r.lost, r.created_at, \
-             e.id, e.received_at, e.input, e.payload, b.bytes \
+             e.id, e.received_at, e.input, e.payload, b.bytes, r.chain \
              FROM runs r JOIN workflows w ON w.id = r.workflow_id \
              JOIN workflow_versions v ON v.workflow_id = r.workflow_id AND v.version = r.workflow_version \
              JOIN plugins p ON p.id = v.plugin_id JOIN events e ON e.id = r.event_id \
@@ -365,6 +367,7 @@ fn read_run(row: &Row) -> Result<Claimed, StorageError> {
             id: row.get(10)?,
         },
         trigger_id: maybe(row.get(11)?),
+        chain: crate::children::read_chain(row.get(21)?)?,
         authority: Authority::of(row.json::<Grants>(12, "runs.authority")?),
         attempt: u32::try_from(row.get::<i64>(13)?).unwrap_or(0),
         lost: u32::try_from(row.get::<i64>(14)?).unwrap_or(0),

@@ -210,6 +210,7 @@ pub(crate) fn run_entry(run: &Claimed, now: Timestamp, action: &str, outcome: Au
     let initiator =
         AuditInitiator { kind: run.initiator.kind, trigger_id: run.trigger_id, external_ref: None };
     let mut entry = AuditEntry::new(run.org_id, now, action, outcome, run.principal.clone(), initiator);
+    entry.chain.clone_from(&run.chain);
     entry.run_id = Some(run.run_id);
     entry.attempt = Some(run.attempt);
     entry.workflow = Some(run.workflow.clone());

@@ -10,6 +10,7 @@ mod audit_filter;
 pub mod blobs;
 mod breaker;
 mod cancel;
+pub mod children;
 pub mod claim;
 mod connection;
 pub mod credentials;

@@ -87,6 +87,8 @@ impl Storage {
     async fn requeue(&self, tx: &mut Tx, rows: &[Row], reason: &str) -> Result<(), StorageError> {
         let now = self.clock().now();
         let mut entries = Vec::with_capacity(rows.len());
+        let ids = rows.iter().map(|row| row.id(0)).collect::<Result<Vec<RunId>, _>>()?;
+        let mut chains = crate::children::chains(tx, &ids).await?;
         for row in rows {
             let (run, org, workflow, account): (RunId, OrgId, Uuid, AccountId) =
                 (row.id(0)?, row.id(1)?, row.get(2)?, row.id(3)?);
@@ -112,6 +114,7 @@ impl Storage {
             };
             let initiator = AuditInitiator::of(InitiatorKind::System);
             let mut entry = AuditEntry::new(org, now, "run.recover", AuditOutcome::Ok, principal, initiator);
+            entry.chain = chains.remove(&run).unwrap_or_default();
             entry.run_id = Some(run);
             entry.reason = Some(reason.to_owned());
             entry.targets = vec![Target::new("run", run)];

@@ -33,6 +33,8 @@ pub struct Run {
     pub initiator: Initiator,
     /// The trigger, if one did.
     pub trigger_id: Option<TriggerId>,
+    /// The runs above it, the outermost first.
+    pub chain: Vec<RunId>,
     /// What it may do, as a JSON list of grants.
     pub authority: Vec<String>,
     /// What its workflow declares and it lacks.
@@ -74,7 +76,7 @@ pub struct RunFilter {
 
 const SELECT: &str = "SELECT r.id, r.org_id, r.workflow_id, w.name, r.workflow_version, p.digest, r.event_id, r.account_id, r.principal_kind, \
     r.principal_name, r.initiator_kind, r.initiator_id, r.trigger_id, r.authority, r.missing_grants, r.replay_of, r.state, r.attempt, \
-    r.created_at, r.started_at, r.finished_at, r.due_at, r.output, r.error_code, r.error_message, r.usage \
+    r.created_at, r.started_at, r.finished_at, r.due_at, r.output, r.error_code, r.error_message, r.usage, r.chain \
     FROM runs r JOIN workflows w ON w.id = r.workflow_id \
     JOIN workflow_versions v ON v.workflow_id = r.workflow_id AND v.version = r.workflow_version JOIN plugins p ON p.id = v.plugin_id";
 
@@ -201,6 +203,7 @@ fn read(row: &Row) -> Result<Run, StorageError> {
             id: row.get(11)?,
         },
         trigger_id: maybe(row.get(12)?),
+        chain: crate::children::read_chain(row.get(26)?)?,
         authority: row.json(13, "runs.authority")?,
         missing_grants: row.json(14, "runs.missing_grants")?,
         replay_of: maybe(row.get(15)?),

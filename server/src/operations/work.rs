@@ -145,9 +145,10 @@ impl<'a> Work<'a> {
         self.entry.workflow = Some(name.to_owned());
     }
 
-    /// Names the run that it is about.
-    pub fn run(&mut self, id: RunId) {
+    /// Names the run that it is about, and those above it.
+    pub fn run(&mut self, id: RunId, chain: &[RunId]) {
         self.entry.run_id = Some(id);
+        chain.clone_into(&mut self.entry.chain);
     }
 
     /// Keeps the answer for a repetition of this request. It must hold no secret.

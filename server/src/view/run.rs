@@ -36,6 +36,9 @@ pub struct RunView {
     pub event: String,
     /// The trigger's id, if one started it.
     pub trigger: Option<String>,
+    /// The runs above it, each of which started the next, the outermost first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<String>,
     /// The run that it repeats.
     pub replay_of: Option<String>,
     /// `{"output": any}` or `{"error": {"code", "message"}}`, once it has ended.
@@ -116,6 +119,7 @@ impl From<&Run> for RunView {
             plugin_digest: run.plugin_digest.to_string(),
             event: run.event_id.to_string(),
             trigger: run.trigger_id.map(|id| id.to_string()),
+            chain: run.chain.iter().map(ToString::to_string).collect(),
             replay_of: run.replay_of.map(|id| id.to_string()),
             outcome: if ended { output.or(error) } else { None },
             last_error,

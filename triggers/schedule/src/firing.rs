@@ -120,6 +120,7 @@ impl Firing {
             account_id: trigger.base_account,
             initiator: Initiator { kind: InitiatorKind::Schedule, id: Some(trigger.id.to_string()) },
             trigger_id: Some(trigger.id),
+            parent: None,
             credential: None,
             dedup: Some(DedupKey {
                 key: nominal_time.to_string(),

@@ -260,7 +260,7 @@ fn after_refusal(refused: &AcceptError, firing: &Firing) -> Option<Plan> {
     match refused {
         AcceptError::TriggerGone | AcceptError::WorkflowGone => Some(Plan::Move { to: None }),
         AcceptError::TriggerPaused => Some(Plan::Move { to: firing.next() }),
-        AcceptError::AccountRevoked | AcceptError::Storage(_) => None,
+        AcceptError::AccountRevoked | AcceptError::Child(_) | AcceptError::Storage(_) => None,
     }
 }
 

@@ -132,6 +132,7 @@ impl Webhooks {
             account_id: known.base_account,
             initiator: Initiator { kind: InitiatorKind::Webhook, id: Some(known.id.to_string()) },
             trigger_id: Some(known.id),
+            parent: None,
             credential: None,
             dedup,
             event: EventSource::New { input: delivery.into_input(&config.verify), payload },

@@ -112,8 +112,9 @@ impl From<AcceptError> for Refusal {
         match error {
             AcceptError::TriggerGone | AcceptError::WorkflowGone => Self::NotFound,
             AcceptError::TriggerPaused => Self::Paused,
-            AcceptError::AccountRevoked => {
-                tracing::error!("a base account cannot act: the organization's row is damaged");
+            // Never the latter: a delivery is no run's child.
+            error @ (AcceptError::AccountRevoked | AcceptError::Child(_)) => {
+                tracing::error!(%error, "a base account cannot act: the organization's row is damaged");
                 Self::Internal
             }
             AcceptError::Storage(error) => Self::from(error),

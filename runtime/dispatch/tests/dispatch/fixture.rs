@@ -151,6 +151,7 @@ impl World {
             account_id: account,
             initiator: Initiator { kind: InitiatorKind::Api, id: None },
             trigger_id: None,
+            parent: None,
             credential: None,
             dedup: None,
             event: EventSource::New { input: EventInput::Call, payload: payload.to_string().into_bytes() },

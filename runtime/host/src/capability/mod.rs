@@ -6,6 +6,7 @@ pub(crate) mod http;
 mod kv;
 mod log;
 mod run;
+mod workflows;
 
 use wasmtime::component::{HasSelf, Linker};
 

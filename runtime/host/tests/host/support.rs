@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use factotum_host::{
-    Host, HostConfig, Interrupt, Invocation, KvEntry, PortError, Ports, Prepared, Report, StopReason,
+    ChildCall, ChildEnd, ChildError, Host, HostConfig, Interrupt, Invocation, KvEntry, PortError, Ports,
+    Prepared, Report, StopReason,
 };
 use factotum_model::run::RunContext;
 use factotum_model::workflow::Limits;
@@ -131,12 +132,23 @@ impl Attempt {
     }
 }
 
+/// The nth child of a run, from 0.
+pub fn child(n: usize) -> RunId {
+    RunId::from_parts(Timestamp::from_micros(0), [u8::try_from(n).expect("few children") + 100; 10])
+}
+
 /// Stores in memory, a list of denials, and a count of how often the run was asked about.
 #[derive(Default)]
 pub struct TestPorts {
     pub stores: Mutex<BTreeMap<(String, String), KvEntry>>,
     pub denied: Mutex<Vec<String>>,
     pub stop: Mutex<Option<StopReason>>,
+    /// The children that were started, in order; the nth has the id [`child`]`(n)`, from 0.
+    pub children: Mutex<Vec<ChildCall>>,
+    /// How children end, by their workflow; not at all if it is not here.
+    pub ends: Mutex<BTreeMap<String, ChildEnd>>,
+    /// Who waits for a child's end is told to look again.
+    pub ended: Notify,
     asked: Mutex<u64>,
     asking: Notify,
 }
@@ -205,6 +217,39 @@ impl Ports for TestPorts {
         let stores = self.stores.lock().unwrap();
         let keys = stores.keys().filter(|(s, k)| s == store && k.starts_with(prefix)).map(|(_, k)| k.clone());
         Ok(keys.filter(|k| after.is_none_or(|after| k.as_str() > after)).take(limit as usize).collect())
+    }
+
+    async fn start_child(&self, call: ChildCall) -> Result<RunId, ChildError> {
+        let why = format!("as the test has it: {}", call.workflow);
+        match call.workflow.as_str() {
+            "nowhere" => return Err(ChildError::NotFound(why)),
+            "too-deep" => return Err(ChildError::TooDeep(why)),
+            "too-many" => return Err(ChildError::TooMany(why)),
+            "other-call" => return Err(ChildError::Changed(why)),
+            "lost-grant" => return Err(ChildError::Denied(why)),
+            "away" => return Err(ChildError::Unavailable(why)),
+            _ => {}
+        }
+        let mut children = self.children.lock().unwrap();
+        children.push(call);
+        Ok(child(children.len() - 1))
+    }
+
+    async fn child_ended(&self, run: RunId) -> Result<Option<ChildEnd>, ChildError> {
+        let children = self.children.lock().unwrap();
+        let found = (0..children.len()).find(|n| child(*n) == run);
+        let Some(n) = found else { return Err(ChildError::NotFound(run.to_string())) };
+        Ok(self.ends.lock().unwrap().get(&children[n].workflow).cloned())
+    }
+
+    async fn child_end(&self, run: RunId) -> Result<ChildEnd, ChildError> {
+        loop {
+            let next = self.ended.notified();
+            if let Some(end) = self.child_ended(run).await? {
+                return Ok(end);
+            }
+            next.await;
+        }
     }
 
     async fn denied(&self, action: Action, name: Option<&str>, reason: &str) {

@@ -79,6 +79,7 @@ pub async fn open(url: String) -> Outcome<(Storage, NewRun)> {
         account_id: org.base_account,
         initiator: Initiator { kind: InitiatorKind::System, id: None },
         trigger_id: None,
+        parent: None,
         credential: None,
         dedup: None,
         event: EventSource::New { input: EventInput::Call, payload: vec![b'7'; 200] },

@@ -146,6 +146,7 @@ impl World {
             account_id: self.base(),
             initiator: Initiator { kind: InitiatorKind::System, id: None },
             trigger_id: None,
+            parent: None,
             credential: None,
             dedup: None,
             event: EventSource::New { input: EventInput::Call, payload: b"{\"n\":1}".to_vec() },

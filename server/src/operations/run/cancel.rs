@@ -31,7 +31,7 @@ async fn end(work: &mut Work<'_>, id: &str) -> Result<(Run, Ended), OperationErr
     let id: RunId = id.parse().map_err(|_| OperationError::NotFound)?;
     let before = runs::get(&mut work.tx, org, id).await?.ok_or(OperationError::NotFound)?;
     work.workflow(&before.workflow);
-    work.run(id);
+    work.run(id, &before.chain);
     let ended = runs::cancel_run(&mut work.tx, org, id, work.now).await?.ok_or_else(|| {
         OperationError::Conflict(format!("the run has ended already: it is {}", before.state.as_str()))
     })?;

@@ -39,6 +39,7 @@ pub async fn replay(
         account_id: caller.principal.id,
         initiator: caller.initiator(),
         trigger_id: None,
+        parent: None,
         credential: caller.credential(),
         dedup: None,
         event: EventSource::Stored(Arc::new(event)),

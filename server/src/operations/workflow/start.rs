@@ -57,6 +57,7 @@ pub async fn start(
         account_id: caller.principal.id,
         initiator: caller.initiator(),
         trigger_id: None,
+        parent: None,
         credential: caller.credential(),
         dedup: None,
         event: EventSource::New { input: EventInput::Call, payload },
@@ -79,6 +80,8 @@ pub(in crate::operations) fn refused(error: AcceptError) -> OperationError {
             OperationError::NotFound
         }
         AcceptError::AccountRevoked => OperationError::Unauthenticated,
+        // Only a run starts children.
+        AcceptError::Child(refusal) => OperationError::Conflict(refusal.to_string()),
         AcceptError::Storage(error) => error.into(),
     }
 }

@@ -1,7 +1,7 @@
-//! Hostile guest `chatty`: calls the host without end. Takes `{"what"?: "run" | "log" | "config" | "config_all" | "kv"}`, `run` if it is left
+//! Hostile guest `chatty`: calls the host without end. Takes `{"what"?: "run" | "log" | "config" | "config_all" | "kv" | "wait"}`, `run` if it is left
 //! out: the cheapest calls, which only `host_call_limit` bounds; `log` runs into `log_limit` unless that is larger.
 
-use factotum_sdk::{Event, Failure, Outcome, config, kv, log, run, workflow};
+use factotum_sdk::{Event, Failure, Outcome, config, kv, log, run, workflow, workflows};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -22,6 +22,7 @@ enum What {
     Config,
     ConfigAll,
     Kv,
+    Wait,
 }
 
 fn handle(event: Event) -> Result<Outcome, Failure> {
@@ -40,6 +41,7 @@ fn handle(event: Event) -> Result<Outcome, Failure> {
             }
             // Denied or not, it goes on.
             What::Kv => drop(kv::Store::own().get("nothing")),
+            What::Wait => drop(workflows::Child::of("run_00000000000000000000000000000001").wait::<Value>()),
         }
     }
 }
