@@ -72,6 +72,8 @@ pub struct RunFilter {
     pub trigger: Option<TriggerId>,
     /// Run as this account.
     pub account: Option<AccountId>,
+    /// Started by this run.
+    pub parent: Option<RunId>,
 }
 
 const SELECT: &str = "SELECT r.id, r.org_id, r.workflow_id, w.name, r.workflow_version, p.digest, r.event_id, r.account_id, r.principal_kind, \
@@ -101,21 +103,24 @@ pub async fn list(
 ) -> Result<Vec<Run>, StorageError> {
     let mut sql = format!("{SELECT} WHERE r.org_id = $1 AND r.id < $2");
     let mut n = 2;
-    let mut and = |column: &str| {
+    let mut and = |condition: &str| {
         n += 1;
-        sql = format!("{sql} AND {column} = ${n}");
+        sql = format!("{sql} AND {}", condition.replace('?', &format!("${n}")));
     };
     if filter.workflow.is_some() {
-        and("w.name");
+        and("w.name = ?");
     }
     if filter.state.is_some() {
-        and("r.state");
+        and("r.state = ?");
     }
     if filter.trigger.is_some() {
-        and("r.trigger_id");
+        and("r.trigger_id = ?");
     }
     if filter.account.is_some() {
-        and("r.account_id");
+        and("r.account_id = ?");
+    }
+    if filter.parent.is_some() {
+        and("r.id IN (SELECT run_id FROM child_runs WHERE parent_id = ?)");
     }
     sql = format!("{sql} ORDER BY r.id DESC LIMIT ${}", n + 1);
     let mut statement = tx.query_built(sql).bind(org.0).bind(before.map_or(uuid::Uuid::max(), |r| r.0));
@@ -130,6 +135,9 @@ pub async fn list(
     }
     if let Some(account) = filter.account {
         statement = statement.bind(account.0);
+    }
+    if let Some(parent) = filter.parent {
+        statement = statement.bind(parent.0);
     }
     let rows = statement.bind(i64::from(limit)).fetch_all().await?;
     rows.iter().map(read).collect()

@@ -34,6 +34,9 @@ pub enum RunCommand {
         /// Run as this account
         #[arg(long)]
         account: Option<String>,
+        /// Started by this run
+        #[arg(long)]
+        parent: Option<String>,
         /// How many at the most
         #[arg(long, default_value_t = 50)]
         limit: usize,
@@ -64,12 +67,13 @@ pub enum RunCommand {
 pub async fn run(command: RunCommand, remote: &Remote, output: Output) -> Result<(), CommandError> {
     let at = |id: &str| format!("/runs/{}", segment(id));
     match command {
-        RunCommand::List { workflow, state, trigger, account, limit } => {
+        RunCommand::List { workflow, state, trigger, account, parent, limit } => {
             let filters = [
                 ("workflow", workflow.as_deref()),
                 ("state", state.as_deref()),
                 ("trigger", trigger.as_deref()),
                 ("account", account.as_deref()),
+                ("parent", parent.as_deref()),
             ];
             output.list(&remote.list("/runs", &filters, limit).await?, COLUMNS)
         }

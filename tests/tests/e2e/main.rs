@@ -6,6 +6,7 @@ mod api_keys;
 mod attacks;
 mod audit;
 mod bad_input;
+mod child_runs;
 mod cli;
 mod crash;
 mod first_start;

@@ -2,6 +2,7 @@
 //! the run's own workflow where the guest named none, and keys and values are bounded before they reach storage.
 
 use factotum_model::Action;
+use factotum_model::workflow::check_name;
 
 use super::bindings::factotum::workflow::kv::{Entry, Error, Host};
 use crate::guest::Guest;
@@ -21,6 +22,10 @@ impl Guest {
     async fn open(&mut self, action: Action, store: Option<String>, key: &str) -> Answer<String> {
         self.gate.enter()?;
         let store = store.unwrap_or_else(|| self.run.workflow.clone());
+        // No workflow has such a name, and it does not belong into the audit trail.
+        if let Err(error) = check_name(&store) {
+            return Ok(Err(Error::Other(error.to_string())));
+        }
         if let Err(denied) = self.gate.authorize(action, Some(&store)).await {
             return Ok(Err(Error::Denied(denied.to_string())));
         }

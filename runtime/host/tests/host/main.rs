@@ -8,3 +8,4 @@ mod limits;
 mod matrix;
 mod support;
 mod upload;
+mod workflows;

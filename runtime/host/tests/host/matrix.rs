@@ -13,13 +13,15 @@ use wit_parser::WorldItem;
 use crate::support::{Attempt, Fixture, TestPorts};
 
 /// The authorities of the columns.
-const AUTHORITIES: [(&str, &[&str]); 6] = [
+const AUTHORITIES: [(&str, &[&str]); 8] = [
     ("nothing", &[]),
     ("everything", &["*:*"]),
     ("kv:read", &["kv:read"]),
     ("kv:write:orders", &["kv:write:orders"]),
     ("kv:write:other", &["kv:write:other"]),
     ("http:request:127.0.0.1:*", &["http:request:127.0.0.1:*"]),
+    ("workflows:run:other", &["workflows:run:other"]),
+    ("workflows:run:report*", &["workflows:run:report*"]),
 ];
 
 /// How a guest is made to call a function, and how its answer says that it was denied.
@@ -44,6 +46,11 @@ fn decision(function: &str) -> Decision {
         "log.write" => free("log"),
         "config.get" => free("config"),
         "config.all" => free("config_all"),
+        "workflows.start" => {
+            Decision::Asks("starter", json!({"ops": [{"op": "start", "workflow": "reports"}]}))
+        }
+        // Only for what the run has started itself, under the grant.
+        "workflows.wait" => free("wait"),
         // Nobody listens there: what is allowed fails to connect.
         "outgoing-handler.handle" => Decision::Asks("caller", json!({"url": "http://127.0.0.1:9/"})),
         other => {

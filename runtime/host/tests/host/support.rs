@@ -103,7 +103,7 @@ impl Attempt {
         Self { grants, ..Self::default() }
     }
 
-    fn invocation(self, payload: Value) -> Invocation {
+    pub fn invocation(self, payload: Value) -> Invocation {
         let received_at = Timestamp::from_micros(0);
         Invocation {
             run: RunContext {
@@ -147,8 +147,9 @@ pub struct TestPorts {
     pub children: Mutex<Vec<ChildCall>>,
     /// How children end, by their workflow; not at all if it is not here.
     pub ends: Mutex<BTreeMap<String, ChildEnd>>,
-    /// Who waits for a child's end is told to look again.
-    pub ended: Notify,
+    ended: Notify,
+    waits: Mutex<u64>,
+    waiting: Notify,
     asked: Mutex<u64>,
     asking: Notify,
 }
@@ -163,6 +164,23 @@ impl TestPorts {
             }
             next.await;
         }
+    }
+
+    /// Waits until guests have begun so many waits for a child.
+    pub async fn waited(&self, times: u64) {
+        loop {
+            let next = self.waiting.notified();
+            if *self.waits.lock().unwrap() >= times {
+                return;
+            }
+            next.await;
+        }
+    }
+
+    /// Ends the children of a workflow, now and later.
+    pub fn finish(&self, workflow: &str, end: ChildEnd) {
+        self.ends.lock().unwrap().insert(workflow.to_owned(), end);
+        self.ended.notify_waiters();
     }
 
     pub fn denials(&self) -> Vec<String> {
@@ -243,6 +261,8 @@ impl Ports for TestPorts {
     }
 
     async fn child_end(&self, run: RunId) -> Result<ChildEnd, ChildError> {
+        *self.waits.lock().unwrap() += 1;
+        self.waiting.notify_waiters();
         loop {
             let next = self.ended.notified();
             if let Some(end) = self.child_ended(run).await? {

@@ -14,6 +14,7 @@ mod attacks_postgres;
 mod attacks_sqlite;
 mod audit;
 mod cancel;
+mod children;
 mod claim;
 mod concurrency;
 mod dedup;

@@ -37,6 +37,7 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             .query_of("state", STATES, "in this state")
             .query_of("trigger", Form::Id("trg_"), "started by this trigger")
             .query_of("account", Form::Id("acc_"), "run as this account")
+            .query_of("parent", Form::Id("run_"), "started by this run")
             .paged()
             .gives::<PageView<RunView>>(200, "The runs, newest first"),
             list,
@@ -78,6 +79,7 @@ struct ListQuery {
     state: Option<String>,
     trigger: Option<String>,
     account: Option<String>,
+    parent: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
 }
@@ -93,6 +95,7 @@ async fn list(
         state: word("state", query.state.as_deref(), RunState::from_word)?,
         trigger: value("trigger", query.trigger.as_deref())?,
         account: value("account", query.account.as_deref())?,
+        parent: value("parent", query.parent.as_deref())?,
     };
     Ok(listed(run::list(&services, &caller, filter, page).await?, |run| RunView::from(&run)))
 }

@@ -18,6 +18,8 @@ pub struct Filter {
     pub trigger: Option<TriggerId>,
     /// Run as this account.
     pub account: Option<AccountId>,
+    /// Started by this run.
+    pub parent: Option<RunId>,
 }
 
 /// The runs, newest first.
@@ -34,8 +36,8 @@ pub async fn list(
         (Err(_), Some(account)) if account == own => Some(own),
         (Err(denied), _) => return Err(caller.refused(services, "run.list", None, denied.into()).await),
     };
-    let filter =
-        RunFilter { workflow: filter.workflow, state: filter.state, trigger: filter.trigger, account };
+    let Filter { workflow, state, trigger, parent, .. } = filter;
+    let filter = RunFilter { workflow, state, trigger, account, parent };
     let mut tx = services.storage.read().await?;
     let found = runs::list(&mut tx, caller.org_id, &filter, page.cursor, page.fetch()).await?;
     Ok(page.cut(found, |r| r.id.to_string()))
