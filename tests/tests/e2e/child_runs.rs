@@ -123,7 +123,7 @@ on_both_backends! {
         server.api().workflow("spin", "spin", &json!({"limits": {"wall_ms": 600_000, "cpu_ms": 600_000}}));
         server.api().workflow("starter", "starter", &patient());
         // The child never comes up, so only the stop can end the wait.
-        server.api().post("/api/v1/workflows/spin/pause", &json!({})).expect(200);
+        server.api().patch("/api/v1/workflows/spin", &json!({"paused": true})).expect(200);
         let run = server.api().begin("starter", &json!({"ops": [{"op": "call", "workflow": "spin"}]}));
         let id = run["id"].as_str().unwrap();
         let child = wait_until("the child", || children(server.api(), id).pop());
@@ -148,7 +148,11 @@ fn a_child_that_another_node_runs_comes_back_too() {
     // Whichever node runs what: eight at once, and both take part.
     let ops = json!({"ops": [{"op": "call", "workflow": "sleeper", "payload": {"ms": 200}}]});
     let begun: Vec<Value> =
-        (0..8).map(|n| if n % 2 == 0 { one.api().begin("starter", &ops) } else { other.api().begin("starter", &ops) }).collect();
+        (0..8)
+            .map(|n| {
+                if n % 2 == 0 { one.api().begin("starter", &ops) } else { other.api().begin("starter", &ops) }
+            })
+            .collect();
     // One goes down gracefully in the middle: what waited there goes on elsewhere, with the same children.
     assert!(other.stop().unwrap().success());
     for run in begun {

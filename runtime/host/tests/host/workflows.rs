@@ -40,8 +40,10 @@ async fn calls_are_numbered_in_order_and_keys_stand_apart() {
 
 #[tokio::test]
 async fn each_refusal_has_its_kind_and_an_attackers_is_on_the_record() {
-    let attempt = Attempt::granted(&["workflows:run:too-*", "workflows:run:other-call", "workflows:run:lost-grant"]);
-    let tries = ["secret", "too-deep", "too-many", "other-call", "lost-grant", "No Such Name", "too-\u{1b}[31m"];
+    let attempt =
+        Attempt::granted(&["workflows:run:too-*", "workflows:run:other-call", "workflows:run:lost-grant"]);
+    let tries =
+        ["secret", "too-deep", "too-many", "other-call", "lost-grant", "No Such Name", "too-\u{1b}[31m"];
     let ops: Vec<Value> = tries.iter().map(|name| json!({"op": "start", "workflow": name})).collect();
     let answers = output(Fixture::new().run("starter", json!({"ops": ops}), attempt.clone()).await);
     let kinds: Vec<_> = (0..tries.len()).map(|n| answers[n]["error"]["kind"].as_str().unwrap()).collect();
@@ -88,7 +90,10 @@ async fn a_child_gives_its_output_or_how_it_failed() {
     ]});
     let answers = output(Fixture::new().run("starter", ops, attempt.clone()).await);
     assert_eq!(answers[0], json!({"ok": {"total": 3}}));
-    assert_eq!((&answers[1]["error"]["kind"], &answers[1]["error"]["code"]), (&json!("failed"), &json!("trap")));
+    assert_eq!(
+        (&answers[1]["error"]["kind"], &answers[1]["error"]["code"]),
+        (&json!("failed"), &json!("trap"))
+    );
     assert_eq!(answers[2], answers[0]);
     assert_eq!(answers[3]["error"]["kind"], "not_found");
     assert_eq!(answers[4]["error"]["kind"], "not_found");

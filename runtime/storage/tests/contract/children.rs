@@ -36,11 +36,17 @@ impl World {
         self.claim_one().await
     }
 
-    async fn try_start(&self, parent: &Claimed, call: Call, name: &str, workflow: WorkflowId) -> Result<Accepted, AcceptError> {
+    async fn try_start(
+        &self,
+        parent: &Claimed,
+        call: Call,
+        name: &str,
+        workflow: WorkflowId,
+    ) -> Result<Accepted, AcceptError> {
         self.storage.journal().accept(child_of(self, parent, call, name, workflow)).await
     }
 
-    async fn start(&self, parent: &Claimed, number: u64, workflow: WorkflowId) -> RunId {
+    async fn begin_child(&self, parent: &Claimed, number: u64, workflow: WorkflowId) -> RunId {
         self.try_start(parent, Call::Numbered(number), "child", workflow).await.unwrap().run_id()
     }
 }
@@ -58,7 +64,7 @@ on_both! {
         let key = world.key("robot", 1, &["workflows:run", "kv:read", "http:request"], None).await;
         let child = world.workflow("child", &["kv:read", "kv:write", "http:request", "mail:send"], None).await;
         let parent = world.parent(key.account_id).await;
-        let id = world.start(&parent, 1, child).await;
+        let id = world.begin_child(&parent, 1, child).await;
         let run = world.run(id).await;
         assert_eq!(run.authority, ["kv:read"], "the parent's own workflow lacks http:request, and its key kv:write");
         assert_eq!(run.missing_grants.len(), 3, "{run:?}");
@@ -89,7 +95,7 @@ on_both! {
     async fn only_an_attempt_that_holds_its_run_starts_children(world: &World) {
         let child = world.workflow("child", &[], None).await;
         let first = world.parent(world.base()).await;
-        let id = world.start(&first, 1, child).await;
+        let id = world.begin_child(&first, 1, child).await;
         // The node dies, and another goes on with the parent.
         let other = world.another_node().await;
         other.heartbeat("other").await.unwrap();
@@ -117,7 +123,7 @@ on_both! {
         let key = world.key("robot", 1, &["*:*"], None).await;
         let child = world.workflow("child", &[], None).await;
         let parent = world.parent(key.account_id).await;
-        let queued = world.start(&parent, 1, child).await;
+        let queued = world.begin_child(&parent, 1, child).await;
         let (now, org) = (world.now(), world.org.id);
         let entry = |run| {
             let mut entry = entry_of(org, world.base_principal(), "run.cancel", now);
@@ -173,7 +179,7 @@ on_both! {
         let mut above = Vec::new();
         for _ in 0..MAX_DEPTH {
             above.push(run.run_id);
-            world.start(&run, 1, child).await;
+            world.begin_child(&run, 1, child).await;
             run = world.claim_one().await;
             assert_eq!(run.chain, above);
         }
@@ -184,11 +190,11 @@ on_both! {
     async fn a_tree_is_bounded_however_it_branches(world: &World) {
         let child = world.workflow("child", &["workflows:run"], None).await;
         let root = world.parent(world.base()).await;
-        world.start(&root, 1, child).await;
+        world.begin_child(&root, 1, child).await;
         let below = world.claim_one().await;
         let mut raw = world.raw().await;
         raw.run(&format!("UPDATE run_trees SET runs = {}", MAX_DESCENDANTS - 1)).await.unwrap();
-        world.start(&below, 1, child).await;
+        world.begin_child(&below, 1, child).await;
         assert_eq!(refusal(world.try_start(&below, Call::Numbered(2), "child", child).await), ChildRefusal::TooMany);
         assert_eq!(refusal(world.try_start(&root, Call::Numbered(2), "child", child).await), ChildRefusal::TooMany);
         assert_eq!(raw.number("SELECT count(*) FROM child_runs").await, 2);
@@ -205,7 +211,7 @@ on_both! {
     async fn a_call_keeps_its_child_whoever_has_the_database(world: &World) {
         let child = world.workflow("child", &[], None).await;
         let parent = world.parent(world.base()).await;
-        let id = world.start(&parent, 1, child).await;
+        let id = world.begin_child(&parent, 1, child).await;
         let mut raw = world.raw().await;
         let (digest, own, other) = (raw.bytes(7, 32), raw.id(id.0), raw.id(RunId::random().0));
         let parent = raw.id(parent.run_id.0);

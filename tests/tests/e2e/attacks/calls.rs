@@ -137,12 +137,12 @@ on_both_backends! {
         let api = server.api();
         api.deploy("echo", &[]);
         api.deploy_with("starter", &json!({"grants": ["workflows:run"], "limits": {"wall_ms": 3_000}}));
-        api.post("/api/v1/workflows/echo/pause", &json!({})).expect(200);
+        api.patch("/api/v1/workflows/echo", &json!({"paused": true})).expect(200);
         let run = api.run("starter", &call("echo", &json!({})));
         assert_eq!(run["outcome"]["error"]["code"], "deadline_exceeded", "{run}");
         let child = children(api, id(&run)).remove(0);
         assert_eq!(child["state"], "queued");
-        api.post("/api/v1/workflows/echo/resume", &json!({})).expect(200);
+        api.patch("/api/v1/workflows/echo", &json!({"paused": false})).expect(200);
         assert_eq!(api.wait_end(id(&child))["state"], "succeeded", "a child lives on its own");
     }
 
