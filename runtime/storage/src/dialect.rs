@@ -1,6 +1,8 @@
 //! Every difference between SQLite and PostgreSQL: how to connect, begin, lock a row, read the clock, write
 //! placeholders, and what an error means. What must hold: no other file asks which backend it is on.
 
+pub(crate) mod seal;
+
 use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::Arc;

@@ -208,7 +208,7 @@ fn open_with(cipher: &XChaCha20Poly1305, place: &[u8], bytes: &[u8]) -> Result<V
         .map_err(|_| VaultError::Altered)
 }
 
-fn random<const N: usize>() -> Result<[u8; N], VaultError> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], VaultError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|_| VaultError::NoRandomness)?;
     Ok(bytes)

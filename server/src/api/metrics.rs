@@ -1,10 +1,11 @@
 //! `GET /metrics`: what the program counts, as OpenMetrics text. What must hold: labels come from closed lists (routes, not paths), so
 //! that no client can grow them.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
+use factotum_model::Timestamp;
 use http::{Method, StatusCode, header};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -45,6 +46,9 @@ pub struct Metrics {
     slots_free: Gauge,
     attempts_running: Gauge,
     attempts: Family<EndLabels, Gauge>,
+    seal_lag: Gauge<f64, AtomicU64>,
+    /// How far the audit trail is sealed.
+    pub sealing: Sealing,
     /// Open connections.
     pub connections: Gauge,
     /// Requests refused for a key that is none, is revoked or has expired.
@@ -55,6 +59,30 @@ pub struct Metrics {
     pub password_hashes: Counter,
     /// Keys that the database was asked about.
     pub key_queries: Counter,
+}
+
+/// What is counted of sealing.
+#[derive(Default)]
+pub struct Sealing {
+    /// Entries that this node sealed.
+    pub entries: Counter,
+    /// Rounds of this node that failed, or left out a log that was tampered with.
+    pub failures: Counter,
+    /// Entries that a round found, and that are not sealed for sure.
+    pub waiting: Gauge,
+    complete_at: AtomicI64,
+}
+
+impl Sealing {
+    /// All that was there at this instant is sealed.
+    pub fn complete(&self, at: Timestamp) {
+        self.waiting.set(0);
+        self.complete_at.store(at.as_micros(), Ordering::Relaxed);
+    }
+
+    fn lag(&self, now: Timestamp) -> Duration {
+        now.since(Timestamp::from_micros(self.complete_at.load(Ordering::Relaxed)))
+    }
 }
 
 impl std::fmt::Debug for Metrics {
@@ -81,6 +109,27 @@ impl Metrics {
         registry.register("unauthenticated", "Requests without a valid key", unauthenticated.clone());
         registry.register("denied", "Requests refused with 403", denied.clone());
         registry.register("password_hashes", "Passwords hashed", password_hashes.clone());
+        let (sealing, seal_lag) = (Sealing::default(), Gauge::<f64, AtomicU64>::default());
+        registry.register(
+            "audit_sealed",
+            "Entries of the audit trail sealed by this node",
+            sealing.entries.clone(),
+        );
+        registry.register(
+            "audit_seal_failures",
+            "Rounds of the sealer that failed",
+            sealing.failures.clone(),
+        );
+        registry.register(
+            "audit_unsealed",
+            "Entries of the audit trail known not to be sealed",
+            sealing.waiting.clone(),
+        );
+        registry.register(
+            "audit_seal_lag_seconds",
+            "Time since all of the audit trail was known to be sealed",
+            seal_lag.clone(),
+        );
         let version: Family<Vec<(String, String)>, Gauge<f64, AtomicU64>> = Family::default();
         version.get_or_create(&vec![("version".into(), env!("CARGO_PKG_VERSION").into())]).set(1.0);
         registry.register("build", "The program's version", version);
@@ -99,6 +148,8 @@ impl Metrics {
             slots_free,
             attempts_running,
             attempts,
+            seal_lag,
+            sealing,
             connections,
             unauthenticated,
             denied,
@@ -148,6 +199,7 @@ impl Metrics {
         ] {
             self.attempts.get_or_create(&EndLabels { end }).set(count as i64);
         }
+        self.seal_lag.set(self.sealing.lag(services.now()).as_secs_f64());
         let mut text = String::new();
         match encode(&mut text, &self.registry) {
             Ok(()) => {

@@ -4,6 +4,7 @@
 
 pub mod logging;
 pub mod open;
+pub mod seal;
 pub mod stop;
 pub mod upkeep;
 
@@ -110,6 +111,9 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     let (own, until) = (Arc::clone(&services), last.clone());
     tasks.spawn(async move { own.key_cache.run(&own.storage, until).await });
     tasks.spawn(upkeep::run(Arc::clone(&services), last.clone()));
+    // The trail is sealed last: everything else may still write to it.
+    let (sealing, sealed) = (TaskTracker::new(), CancellationToken::new());
+    sealing.spawn(seal::run(Arc::clone(&services), config.data.folder.clone(), sealed.clone()));
 
     tracing::info!(address = %listener.address(), %public_url, version = env!("CARGO_PKG_VERSION"), "listening");
     let router = crate::api::router(Arc::clone(&services), config.proxy.clone(), config.http.tls.is_some());
@@ -120,6 +124,9 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     last.cancel();
     tasks.close();
     tasks.wait().await;
+    sealed.cancel();
+    sealing.close();
+    sealing.wait().await;
     services.storage.close().await;
     tracing::info!("stopped");
     Ok(())

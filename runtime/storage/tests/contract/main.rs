@@ -1,6 +1,6 @@
 //! The storage contract: every behaviour that the rest of Factotum relies on, run on SQLite and on PostgreSQL alike. What must
 //! hold: no test here knows which backend it is on, but for `attacks_*.rs`, which attack each in its own words, and
-//! `revocations.rs`, since only PostgreSQL has several nodes; no test sleeps: the clock is turned by hand, and waits are for conditions.
+//! `revocations.rs` and `seal_postgres.rs`, since only PostgreSQL has several nodes and several writers; no test sleeps: the clock is turned by hand, and waits are for conditions.
 
 #![expect(clippy::unwrap_used, reason = "in a test, an error is a failure, and unwrap shows it")]
 
@@ -34,5 +34,7 @@ mod recover;
 mod revocations;
 mod revoke;
 mod schedules;
+mod seal;
+mod seal_postgres;
 mod secrets;
 mod tenancy;

@@ -230,6 +230,32 @@ impl Raw {
         }
     }
 
+    /// Runs statements on a table as its owner does who first takes its guards away, and puts them back.
+    pub async fn without_guards(&mut self, table: &str, sql: &str) {
+        match self {
+            Self::Sqlite(c) => {
+                let find = format!(
+                    "SELECT sql || ';' FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = '{table}'"
+                );
+                let guards: Vec<String> =
+                    sqlx::query_scalar(sqlx::AssertSqlSafe(find)).fetch_all(&mut *c).await.unwrap();
+                let find = format!(
+                    "SELECT 'DROP TRIGGER ' || name || ';' FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = '{table}'"
+                );
+                let drops: Vec<String> =
+                    sqlx::query_scalar(sqlx::AssertSqlSafe(find)).fetch_all(&mut *c).await.unwrap();
+                let all = format!("{}{sql};{}", drops.concat(), guards.concat());
+                sqlx::raw_sql(sqlx::AssertSqlSafe(all)).execute(c).await.unwrap();
+            }
+            Self::Postgres(c) => {
+                let all = format!(
+                    "ALTER TABLE {table} DISABLE TRIGGER ALL; {sql}; ALTER TABLE {table} ENABLE TRIGGER ALL"
+                );
+                sqlx::raw_sql(sqlx::AssertSqlSafe(all)).execute(c).await.unwrap();
+            }
+        }
+    }
+
     /// An id as it is written in a statement.
     pub fn id(&self, id: uuid::Uuid) -> String {
         match self {

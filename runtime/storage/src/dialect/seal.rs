@@ -1,0 +1,69 @@
+//! How each database tells which entries are no leaves of the audit log yet. What must hold: an entry that commits late is found, however
+//! late; and what is sealed is not read again and again.
+
+use super::Backend;
+use crate::audit_leaves::LEAF_COLUMNS;
+
+/// The bound of a database of which nothing is sealed.
+pub(crate) const fn no_bound(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Sqlite => "0",
+        Backend::Postgres => "1:1:",
+    }
+}
+
+/// Whether it is this one's turn to seal, until the transaction ends: 1 or 0. SQLite has one writer: whoever writes has the turn.
+pub(crate) const fn sealers_turn(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Sqlite => "SELECT 1",
+        Backend::Postgres => {
+            // The bytes of `seal`; turns of organizations are 64 bits of random ids.
+            "SELECT CASE WHEN pg_try_advisory_xact_lock(1936023916) THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END"
+        }
+    }
+}
+
+/// Whether a bound is none that this database can have made: 1 or 0. PostgreSQL counts transactions for a whole cluster, so a dump that
+/// was loaded into another one may bring a bound that lies in its future.
+pub(crate) const fn is_foreign(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Sqlite => "SELECT $1 IS NULL",
+        Backend::Postgres => {
+            "SELECT CASE WHEN pg_snapshot_xmax(CAST($1 AS pg_snapshot)) > pg_snapshot_xmax(pg_current_snapshot()) \
+             THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END"
+        }
+    }
+}
+
+/// The entries that are no leaves yet: `$1` is the bound, within which all is sealed; after the place `$2`, `$3`; at most `$4`. It gives the
+/// columns of a leaf, the place (a number; the other half is the id), and the bound that holds as soon as all of them are sealed.
+///
+/// On SQLite the place is the number that entries get in the order of their commits, since there is one writer. On PostgreSQL it is the
+/// entry's transaction, and the bound is a snapshot: what that did not see, for not having begun or not having committed then, is new.
+/// A number beyond the cluster's newest came with a dump of another cluster; such entries are looked at when there is no bound.
+pub(crate) fn unsealed(backend: Backend) -> String {
+    let (place, bound, new, order) = match backend {
+        Backend::Sqlite => (
+            "e.seq",
+            "CAST((SELECT max(seq) FROM audit_entries) AS TEXT)",
+            "e.seq > max(CAST($1 AS INTEGER), $2) AND $3 IS NOT NULL",
+            "e.seq",
+        ),
+        Backend::Postgres => (
+            "CAST(CAST(e.xid AS TEXT) AS BIGINT)",
+            "CAST(pg_current_snapshot() AS TEXT)",
+            "e.xid >= pg_snapshot_xmin(CAST($1 AS pg_snapshot)) \
+             AND (e.xid >= pg_snapshot_xmax(CAST($1 AS pg_snapshot)) \
+                  OR e.xid IN (SELECT pg_snapshot_xip(CAST($1 AS pg_snapshot)))) \
+             AND ($1 = '1:1:' OR e.xid < pg_snapshot_xmax(pg_current_snapshot())) \
+             AND e.xid >= CAST(CAST(CAST($2 AS BIGINT) AS TEXT) AS xid8) \
+             AND (e.xid > CAST(CAST(CAST($2 AS BIGINT) AS TEXT) AS xid8) OR e.id > $3)",
+            "e.xid, e.id",
+        ),
+    };
+    format!(
+        "SELECT {LEAF_COLUMNS}, {place}, {bound} FROM audit_entries e WHERE {new} \
+         AND NOT EXISTS (SELECT 1 FROM audit_leaves l WHERE l.entry_id = e.id AND l.org_id = e.org_id) \
+         ORDER BY {order} LIMIT $4"
+    )
+}
