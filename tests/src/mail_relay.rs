@@ -134,12 +134,7 @@ fn certified(name: &str) -> anyhow::Result<(Arc<ServerConfig>, String)> {
     Ok((Arc::new(config), root.pem()))
 }
 
-fn serve(
-    stream: TcpStream,
-    offer: Offer,
-    config: Arc<ServerConfig>,
-    shared: &Shared,
-) -> anyhow::Result<()> {
+fn serve(stream: TcpStream, offer: Offer, config: Arc<ServerConfig>, shared: &Shared) -> anyhow::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_nodelay(true)?;
     let wrap = |stream| anyhow::Ok(BufReader::new(StreamOwned::new(ServerConnection::new(config)?, stream)));

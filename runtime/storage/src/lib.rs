@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod api_keys;
 pub mod audit_entries;
 mod audit_filter;
+pub mod audit_intents;
 pub mod blobs;
 mod breaker;
 mod cancel;

@@ -5,6 +5,8 @@
 mod api_keys;
 mod attacks;
 mod audit;
+mod audit_intents;
+mod audit_kill;
 mod bad_input;
 mod cli;
 mod crash;
@@ -30,4 +32,5 @@ mod schedule;
 mod second_factor;
 mod storage_outage;
 mod two_nodes;
+mod unrecorded;
 mod webhooks;

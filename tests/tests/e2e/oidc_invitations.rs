@@ -34,7 +34,10 @@ impl World {
         assert_eq!(browser.cookie(SESSION), None);
         let denied = self.trail("outcome=denied&action=invitation.accept");
         let found = denied.iter().find(|e| e["request_id"] == problem["request_id"]);
-        assert!(found.is_some_and(|e| e["targets"][0]["type"] == "invitation"), "{problem} left no entry: {denied:?}");
+        assert!(
+            found.is_some_and(|e| e["targets"][0]["type"] == "invitation"),
+            "{problem} left no entry: {denied:?}"
+        );
         text(&problem["detail"])
     }
 

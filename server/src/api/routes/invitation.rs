@@ -160,8 +160,7 @@ async fn accept_at_provider(
     body::Json { value: asked, .. }: body::Json<AcceptAtProvider>,
 ) -> Answer<Response> {
     let provider = oidc::attempted(&services, &visitor.origin)?;
-    let started =
-        crate::operations::oidc::start_accept(&services, provider, &visitor.origin, &asked).await?;
+    let started = crate::operations::oidc::start_accept(&services, provider, &visitor.origin, &asked).await?;
     let no_store = [(header::CACHE_CONTROL, "no-store")];
     let to = Json(GoToView { url: started.url });
     Ok((StatusCode::OK, SetFlow::Begin(started.browser), no_store, to).into_response())

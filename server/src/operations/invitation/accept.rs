@@ -11,9 +11,7 @@ use factotum_storage::{Tx, audit_entries, credentials, members, people};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::join::{
-    Known, changed_meanwhile, denied, join, look_up, member_already, nobodys_entry, unusable,
-};
+use super::join::{Known, changed_meanwhile, denied, join, look_up, member_already, nobodys_entry, unusable};
 use crate::operations::session::{self, Begun};
 use crate::operations::{OperationError, Origin, Services, Token, password};
 use crate::view::schema;

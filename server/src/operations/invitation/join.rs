@@ -125,7 +125,11 @@ fn entry(
 }
 
 /// Whoever is refused here has no account in the organization; the base account stands for it.
-pub(in crate::operations) fn nobodys_entry(services: &Services, origin: &Origin, known: &Known) -> AuditEntry {
+pub(in crate::operations) fn nobodys_entry(
+    services: &Services,
+    origin: &Origin,
+    known: &Known,
+) -> AuditEntry {
     let Known { invitation, organization, .. } = known;
     let base = Principal {
         id: organization.base_account,

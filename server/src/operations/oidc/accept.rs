@@ -22,7 +22,8 @@ use crate::operations::{OperationError, Origin, Services, Token};
 use crate::view::schema;
 
 const ELSEWHERE: &str = "people of this organization do not log in at the identity provider";
-const OTHER_ADDRESS: &str = "this invitation is for another e-mail address than the identity provider has of you";
+const OTHER_ADDRESS: &str =
+    "this invitation is for another e-mail address than the identity provider has of you";
 const SOMEBODYS: &str = "this address belongs to somebody who is known here, and your identity is not linked to them: log in as you did so \
      far, and take the invitation up then";
 
@@ -71,7 +72,9 @@ pub async fn start_accept(
         return Err(unusable());
     };
     if let Err(error) = can_be_begun(services, oidc, &known).await {
-        return Err(refused(services, origin, &known, error).settle(services, "invitation.accept", origin).await);
+        return Err(refused(services, origin, &known, error)
+            .settle(services, "invitation.accept", origin)
+            .await);
     }
     let taking = Taking { token_hash, name: asked.name.clone() };
     begin(services, oidc, asked.return_to.as_deref(), (None, Some(taking))).await

@@ -7,8 +7,8 @@ mod finish;
 mod link;
 mod start;
 
-pub use finish::{Browser, Callback, Finished, finish};
 pub use accept::{AcceptAtProvider, start_accept};
+pub use finish::{Browser, Callback, Finished, finish};
 pub use start::{PATIENCE, Started, start, start_link};
 
 use factotum_model::audit::{AuditEntry, AuditOutcome, Target};
