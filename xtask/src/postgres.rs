@@ -1,11 +1,11 @@
-//! `cargo xtask postgres`: a temporary server to develop against, and the installation of PostgreSQL where it is missing. What
+//! `cargo xtask postgres`: a temporary server to develop against, and the installation of PostgreSQL and of SQLite's program where they are missing. What
 //! must hold: only root on a Debian system installs anything.
 
 use anyhow::bail;
 use factotum_tests::Postgres;
 use factotum_tests::backend::SERVER_VARIABLE;
 
-use crate::command::{Interrupt, install, say};
+use crate::command::{Interrupt, install, is_there, say};
 
 /// What to start.
 #[derive(Debug, clap::Args)]
@@ -35,4 +35,12 @@ pub fn start(durable: bool, interrupt: &Interrupt) -> anyhow::Result<Postgres> {
         }
     }
     Postgres::start(durable)
+}
+
+/// Installs SQLite's own program, with which tests look at the database as its owner, where it is missing and we may.
+pub fn install_sqlite(interrupt: &Interrupt) -> anyhow::Result<()> {
+    if !is_there("sqlite3", &["--version"]) && !install(interrupt, &["sqlite3"])? {
+        bail!("`sqlite3` is missing: install it, on Debian with `apt-get install sqlite3`");
+    }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use crate::{guests, postgres, schemathesis, test};
 /// What to soak.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Part of the tests' names: crash, webhooks, two_nodes; or schemathesis
+    /// Part of the tests' names: crash, webhooks, two_nodes, audit_kill; or schemathesis
     name: String,
 }
 
@@ -19,6 +19,7 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
     }
     step("guests", || guests::build(&guests::Options { quiet: true, ..guests::Options::default() }))?;
     let program = step("program", || test::build_tests(interrupt))?;
+    step("SQLite", || postgres::install_sqlite(interrupt))?;
     // These tests are about power cuts: sync to disk, as in production.
     let server = step("PostgreSQL", || postgres::start(true, interrupt))?;
     step("soak", || {

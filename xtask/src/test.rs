@@ -1,5 +1,5 @@
 //! `cargo xtask test`: everything that CI checks. What must hold: a fresh machine needs only rustup, git and a C compiler (and
-//! PostgreSQL and node with npm, or root on Debian); the test runner's own closing line is the last but ours; nothing is left running.
+//! PostgreSQL, sqlite3 and node with npm, or root on Debian); the test runner's own closing line is the last but ours; nothing is left running.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -47,6 +47,7 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
         interrupt.run(tests.args(NATIVE_GUESTS.iter().flat_map(|package| ["--package", package])))
     })?;
     step("identity provider", || oidc::install(interrupt))?;
+    step("SQLite", || postgres::install_sqlite(interrupt))?;
     let server = step("PostgreSQL", || postgres::start(false, interrupt))?;
     step("tests", || {
         let mut runner = runner(&options.arguments);

@@ -23,6 +23,8 @@ pub enum AuditOutcome {
     Denied,
     /// Tried, and failed.
     Error,
+    /// Begun, and nobody knows how it ended: what an intent without its outcome is shown as. Never stored.
+    Unknown,
 }
 
 impl AuditOutcome {
@@ -32,10 +34,11 @@ impl AuditOutcome {
             Self::Ok => "ok",
             Self::Denied => "denied",
             Self::Error => "error",
+            Self::Unknown => "unknown",
         }
     }
 
-    /// The other way round.
+    /// The other way round, for the words that are stored.
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Ok, Self::Denied, Self::Error].into_iter().find(|o| o.as_str() == word)
     }

@@ -8,6 +8,7 @@ pub mod api_keys;
 pub mod audit_checkpoints;
 pub mod audit_entries;
 mod audit_filter;
+pub mod audit_intents;
 pub mod audit_leaves;
 mod audit_nodes;
 mod audit_sealing;

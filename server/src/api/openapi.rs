@@ -18,19 +18,20 @@ use super::session::COOKIE_NAME;
 /// The methods of a path that takes any: those a webhook can be set to.
 const ANY_METHOD: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
 
-/// The document for these endpoints.
+/// The document for these endpoints. What many of them share stands once, under `components`.
 pub fn document(endpoints: &[Endpoint]) -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.definitions_path = "/components/schemas".into();
     settings.meta_schema = None;
     let mut schemas = settings.into_generator();
     let mut paths: BTreeMap<String, Value> = BTreeMap::new();
+    let mut refusals = BTreeMap::new();
     for endpoint in endpoints {
         // OpenAPI has no wildcard: the rest of a path is one parameter.
         let path = endpoint.path.replace("{*", "{");
         let methods = paths.entry(path).or_insert_with(|| json!({}));
         let stated = endpoint.method.as_str().to_ascii_lowercase();
-        let mut operation = operation(endpoint, &mut schemas);
+        let mut operation = operation(endpoint, &mut schemas, &mut refusals);
         for other in ANY_METHOD.iter().filter(|other| endpoint.any_method && **other != stated) {
             methods[*other] = operation.clone();
             methods[*other]["operationId"] = format!("{}By{}", endpoint.id, capital(other)).into();
@@ -61,16 +62,23 @@ pub fn document(endpoints: &[Endpoint]) -> Value {
             },
         },
     });
+    document["components"]["headers"] = problems::headers();
+    document["components"]["responses"] = json!(refusals);
+    document["components"]["parameters"] = json!({"IdempotencyKey": idempotency_key()});
     document["components"]["schemas"] = Value::Object(schemas.take_definitions(true));
     document
 }
 
-fn operation(endpoint: &Endpoint, schemas: &mut SchemaGenerator) -> Value {
+fn operation(
+    endpoint: &Endpoint,
+    schemas: &mut SchemaGenerator,
+    refusals: &mut BTreeMap<String, Value>,
+) -> Value {
     let mut operation = json!({
         "operationId": endpoint.id,
         "summary": endpoint.summary,
         "parameters": parameters(endpoint),
-        "responses": responses(endpoint, schemas),
+        "responses": responses(endpoint, schemas, refusals),
     });
     if let Some(body) = endpoint.body {
         operation["requestBody"] =
@@ -115,15 +123,23 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
     // A log-in is not repeated, and what it or a second factor is answered with is not kept.
     let repeatable = !matches!(endpoint.needs, Needs::Nothing | Needs::Session);
     if endpoint.method == http::Method::POST && endpoint.path.starts_with("/api/") && repeatable {
-        parameters.push(json!({
-            "name": "Idempotency-Key", "in": "header", "schema": Form::Visible(MAX_KEY_BYTES).schema(),
-            "description": "the same key with the same body is done once and answered alike for 24 hours",
-        }));
+        parameters.push(json!({"$ref": "#/components/parameters/IdempotencyKey"}));
     }
     parameters
 }
 
-fn responses(endpoint: &Endpoint, schemas: &mut SchemaGenerator) -> BTreeMap<String, Value> {
+fn idempotency_key() -> Value {
+    json!({
+        "name": "Idempotency-Key", "in": "header", "schema": Form::Visible(MAX_KEY_BYTES).schema(),
+        "description": "the same key with the same body is done once and answered alike for 24 hours",
+    })
+}
+
+fn responses(
+    endpoint: &Endpoint,
+    schemas: &mut SchemaGenerator,
+    refusals: &mut BTreeMap<String, Value>,
+) -> BTreeMap<String, Value> {
     let mut responses: BTreeMap<String, Value> = BTreeMap::new();
     for answer in &endpoint.answers {
         let first = json!({"description": answer.what, "headers": {"X-Request-Id": problems::request_id()}});
@@ -135,8 +151,12 @@ fn responses(endpoint: &Endpoint, schemas: &mut SchemaGenerator) -> BTreeMap<Str
             }
         }
     }
-    for (status, what) in problems::of(endpoint) {
-        responses.entry(status.to_string()).or_insert_with(|| problems::response(status, &what));
+    for (status, problem) in problems::of(endpoint) {
+        responses.entry(status.to_string()).or_insert_with(|| {
+            let reference = json!({"$ref": format!("#/components/responses/{}", problem.name)});
+            refusals.entry(problem.name).or_insert_with(|| problems::response(status, &problem.what));
+            reference
+        });
     }
     responses
 }

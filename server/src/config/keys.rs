@@ -85,6 +85,7 @@ pub const KEYS: &[Key] = &[
     flagged("public_url", "--public-url", Default::Derived("from the listen address")),
     flagged("log_format", "--log-format", Default::Derived("text on a terminal, else json")),
     Key { secret: true, ..text("mail.relay", Default::Value("off")) },
+    text("mail.ca", Default::Derived("the public authorities")),
     text("mail.from", Default::Derived("factotum@ the mail domain")),
     list("egress.allow"),
     list("proxy.trusted"),

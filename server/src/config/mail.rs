@@ -41,7 +41,7 @@ impl MailConfig {
             return Err(ConfigError::Value { key: "mail_domain", origin, reason });
         }
         let domain = domain.to_ascii_lowercase();
-        let relay = layers.parse("mail.relay")?.unwrap_or(Relay::Off);
+        let relay = with_authority(layers, layers.parse("mail.relay")?.unwrap_or(Relay::Off))?;
         let (from, origin) =
             layers.text("mail.from").unwrap_or_else(|| (format!("factotum@{domain}"), Origin::Default));
         let from = sender(&from).ok_or_else(|| ConfigError::Value {
@@ -52,6 +52,14 @@ impl MailConfig {
         })?;
         Ok(Self { listen, domain, relay, from })
     }
+}
+
+/// `mail.ca`: whose certificates the relay may show.
+fn with_authority(layers: &Layers, relay: Relay) -> Result<Relay, ConfigError> {
+    let Some((path, origin)) = layers.text("mail.ca") else { return Ok(relay) };
+    let wrong = |reason: String| ConfigError::Value { key: "mail.ca", origin: origin.clone(), reason };
+    let pem = std::fs::read(&path).map_err(|e| wrong(format!("{path}: {e}")))?;
+    relay.trusting(&pem).map_err(|e| wrong(format!("{path}: {e}")))
 }
 
 fn sender(text: &str) -> Option<Mailbox> {
@@ -87,5 +95,14 @@ mod tests {
         }
         let error = read(&[("FACTOTUM_MAIL_RELAY", "smtp://u:hunter2@mx/x")]).unwrap_err().to_string();
         assert!(error.contains("FACTOTUM_MAIL_RELAY") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn an_authority_that_is_none_is_refused_at_the_start() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for path in ["/nowhere.pem", file.path().to_str().unwrap()] {
+            let error = read(&[("FACTOTUM_MAIL_CA", path)]).unwrap_err().to_string();
+            assert!(error.contains("`mail.ca`") && error.contains(path), "{error}");
+        }
     }
 }

@@ -15,6 +15,7 @@ use factotum_model::Timestamp;
 use lettre::message::header::{ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, Message};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use tokio_rustls::rustls;
 use uuid::Uuid;
 
 /// The longest that one letter may take, from the look-up of the relay's name to its answer.
@@ -61,9 +62,15 @@ pub enum MailError {
     /// The letter cannot be put into the form of a message.
     #[error("the letter cannot be written: {0}")]
     Letter(String),
+    /// The relay's certificate proves nothing.
+    #[error("the relay's certificate is not believed: {0}; for one of a private authority set `mail.ca`")]
+    Certificate(String),
+    /// The relay does not know user or password. What else it says may repeat them.
+    #[error("the relay refused user and password of `mail.relay` ({0})")]
+    LogIn(u16),
     /// The relay refused it or could not be reached.
     #[error("the relay did not take the letter: {0}")]
-    Relay(#[from] lettre::transport::smtp::Error),
+    Relay(lettre::transport::smtp::Error),
     /// The relay took too long.
     #[error("the relay did not take the letter within {} s", SEND_TIMEOUT.as_secs())]
     Timeout,
@@ -71,6 +78,28 @@ pub enum MailError {
     #[error("the letter cannot be written to its place: {0}")]
     Write(#[from] std::io::Error),
 }
+
+impl From<lettre::transport::smtp::Error> for MailError {
+    fn from(error: lettre::transport::smtp::Error) -> Self {
+        if let Some(code) = error.status().map(u16::from)
+            && LOG_IN_REFUSED.contains(&code)
+        {
+            return Self::LogIn(code);
+        }
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+            match inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                Some(rustls::Error::InvalidCertificate(why)) => return Self::Certificate(why.to_string()),
+                _ => source = cause.source(),
+            }
+        }
+        Self::Relay(error)
+    }
+}
+
+/// What a relay answers to user and password that it does not take (RFC 4954 §6).
+const LOG_IN_REFUSED: [u16; 4] = [530, 534, 535, 538];
 
 /// Sends letters.
 pub struct Mailer {

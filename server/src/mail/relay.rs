@@ -10,7 +10,7 @@ use std::time::Duration;
 use factotum_model::Redacted;
 use http::Uri;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use percent_encoding::percent_decode_str;
 
@@ -62,6 +62,9 @@ pub enum RelayError {
     /// A folder that is not absolute.
     #[error("the folder must be an absolute path, as in `file:/var/mail/factotum`")]
     Folder,
+    /// A file of certificates that holds none.
+    #[error("the file holds no certificate; it must be PEM: `-----BEGIN CERTIFICATE-----`")]
+    Authority,
     /// A host that no certificate can name.
     #[error("the host is no name that a certificate could be for")]
     Host,
@@ -84,6 +87,31 @@ impl FromStr for Relay {
         }
     }
 }
+
+impl Relay {
+    /// The same relay, believed only with a certificate of these authorities (PEM), whatever the public ones say. TLS is then never done without,
+    /// on this machine neither.
+    pub fn trusting(self, authorities: &[u8]) -> Result<Self, RelayError> {
+        let certificates = Certificate::from_pem(authorities).map_err(|_| RelayError::Authority)?;
+        if !authorities.windows(BEGIN.len()).any(|window| window == BEGIN) {
+            return Err(RelayError::Authority);
+        }
+        let Self::Smtp(server) = self else { return Ok(self) };
+        let own = TlsParameters::builder(server.host.clone())
+            .certificate_store(CertificateStore::None)
+            .add_root_certificate(certificates)
+            .build()
+            .map_err(|_| RelayError::Authority)?;
+        let security = match server.security {
+            Security::Tls(_) => Security::Tls(own),
+            Security::Plain | Security::StartTls(_) => Security::StartTls(own),
+        };
+        Ok(Self::Smtp(Server { security, ..server }))
+    }
+}
+
+/// How a certificate begins in PEM (RFC 7468 §5).
+const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 fn server(text: &str) -> Result<Server, RelayError> {
     let uri: Uri = text.parse().map_err(|_| RelayError::Form)?;
@@ -233,6 +261,26 @@ mod tests {
         let (sent, heard) = sent(Security::StartTls(TlsParameters::new("localhost".into()).unwrap())).await;
         assert!(matches!(sent, Err(MailError::Relay(_))), "{sent:?}");
         assert!(!heard.contains("MAIL") && !heard.contains("example.com"), "{heard}");
+    }
+
+    #[test]
+    fn a_private_authority_takes_the_place_of_the_public_ones() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let pem = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap().pem();
+        let trusting = |text: &str| text.parse::<Relay>().unwrap().trusting(pem.as_bytes()).unwrap();
+        let security = |text: &str| match trusting(text) {
+            Relay::Smtp(server) => server.security,
+            other => panic!("{other:?}"),
+        };
+        assert!(matches!(security("smtps://mx.example.com"), Security::Tls(_)));
+        for text in ["smtp://mx.example.com", "smtp://localhost:2525"] {
+            assert!(matches!(security(text), Security::StartTls(_)), "{text}");
+        }
+        assert!(matches!(trusting("off"), Relay::Off));
+        for bad in ["", "hello", &key.serialize_pem()] {
+            let refused = "smtps://mx".parse::<Relay>().unwrap().trusting(bad.as_bytes());
+            assert!(matches!(refused, Err(RelayError::Authority)), "{bad}");
+        }
     }
 
     #[test]

@@ -9,18 +9,35 @@ use serde_json::{Value, json};
 use crate::api::endpoint::{BodyKind, Endpoint, Needs};
 use crate::api::problem::Code;
 
-/// Status → when it comes, for every problem of the endpoint.
-pub fn of(endpoint: &Endpoint) -> BTreeMap<u16, String> {
-    let mut found: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
-    let stated = endpoint.refusals.iter().copied();
-    let derived = codes(endpoint).into_iter().map(|code| (code.row().1.as_u16(), code.row().2));
-    for (status, what) in derived.chain(stated) {
-        let words = found.entry(status).or_default();
-        if !words.contains(&what) {
-            words.push(what);
-        }
+/// A problem answer: what it is called among those that operations share, and when it comes.
+pub struct Answer {
+    /// The name under `components/responses`.
+    pub name: String,
+    /// When it comes.
+    pub what: String,
+}
+
+/// Status → its answer, for every problem of the endpoint. Endpoints with the same problems share their answers; one that states its own words has
+/// an answer of its own.
+pub fn of(endpoint: &Endpoint) -> BTreeMap<u16, Answer> {
+    let own = codes(endpoint);
+    let mut found: BTreeMap<u16, (Vec<String>, Vec<&str>)> = BTreeMap::new();
+    for code in Code::ALL.into_iter().filter(|code| own.contains(code)) {
+        let (word, status, what) = code.row();
+        let (names, words) = found.entry(status.as_u16()).or_default();
+        names.push(word.split('_').map(super::capital).collect());
+        words.push(what);
     }
-    found.into_iter().map(|(status, words)| (status, words.join(" · "))).collect()
+    for (status, what) in endpoint.refusals.iter().copied() {
+        let (names, words) = found.entry(status).or_default();
+        *names = vec![format!("{}{status}", super::capital(endpoint.id))];
+        words.push(what);
+    }
+    let answer = |(names, words): (Vec<String>, Vec<&str>)| Answer {
+        name: names.join("Or"),
+        what: words.join(" · "),
+    };
+    found.into_iter().map(|(status, both)| (status, answer(both))).collect()
 }
 
 fn codes(endpoint: &Endpoint) -> Vec<Code> {
@@ -85,9 +102,14 @@ pub fn response(status: u16, what: &str) -> Value {
     response
 }
 
-/// The header of every answer.
+/// The header of every answer: a reference to [`headers`].
 pub fn request_id() -> Value {
-    header("the request's id, as in the server's log and the audit trail", true)
+    json!({"$ref": "#/components/headers/RequestId"})
+}
+
+/// The headers that answers share.
+pub fn headers() -> Value {
+    json!({"RequestId": header("the request's id, as in the server's log and the audit trail", true)})
 }
 
 fn header(what: &str, required: bool) -> Value {

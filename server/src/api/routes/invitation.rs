@@ -1,4 +1,4 @@
-//! `/members/invitations`, and the one route by which an invitation is taken up. What must hold: the token stands in bodies, never in a path or query.
+//! `/members/invitations`, and the routes by which an invitation is taken up. What must hold: the token stands in bodies, never in a path or query.
 
 use std::sync::Arc;
 
@@ -11,16 +11,19 @@ use http::{HeaderMap, StatusCode, header};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, State};
+use super::{Answer, State, oidc};
 use crate::api::body;
 use crate::api::endpoint::{Endpoint, Needs, Routes};
+use crate::api::flow::SetFlow;
 use crate::api::guarded;
 use crate::api::idempotency::IdempotencyKey;
 use crate::api::parameters::{Parameters, listed, page};
 use crate::api::session::{SetSession, Visitor};
 use crate::operations::invitation::{self, Acceptance, NewInvitation};
+use crate::operations::oidc::AcceptAtProvider;
 use crate::operations::{Caller, Services};
 use crate::view::PageView;
+use crate::view::identity::GoToView;
 use crate::view::member::InvitationView;
 
 /// Adds the routes.
@@ -57,6 +60,18 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
                 .takes::<Acceptance>()
                 .gives::<AcceptedView>(201, "The new member; a session begins, as a cookie"),
             accept,
+        )
+        .add(
+            Endpoint::post(
+                "/api/v1/invitations/accept/oidc",
+                "acceptInvitationBySingleSignOn",
+                "Begin to take an invitation up by logging in by OpenID Connect: for browsers",
+            )
+            .needs(Needs::Nothing)
+            .takes::<AcceptAtProvider>()
+            .gives::<GoToView>(200, "Where to send the browser, which gets a cookie with this answer")
+            .refuses(404, "No identity provider is set up"),
+            accept_at_provider,
         )
 }
 
@@ -137,4 +152,16 @@ async fn accept(
         }
         None => (StatusCode::CREATED, Json(view)).into_response(),
     })
+}
+
+async fn accept_at_provider(
+    services: State,
+    visitor: Visitor,
+    body::Json { value: asked, .. }: body::Json<AcceptAtProvider>,
+) -> Answer<Response> {
+    let provider = oidc::attempted(&services, &visitor.origin)?;
+    let started = crate::operations::oidc::start_accept(&services, provider, &visitor.origin, &asked).await?;
+    let no_store = [(header::CACHE_CONTROL, "no-store")];
+    let to = Json(GoToView { url: started.url });
+    Ok((StatusCode::OK, SetFlow::Begin(started.browser), no_store, to).into_response())
 }

@@ -3,6 +3,7 @@
 use factotum_model::audit::{AuditEntry, AuditOutcome};
 use factotum_model::{Action, AuditId, OrgId};
 use factotum_storage::audit_entries::{self, AuditFilter};
+use factotum_storage::audit_intents;
 use serde_json::Value;
 
 use crate::operations::{Caller, Listed, OperationError, Page, Services};
@@ -20,7 +21,8 @@ pub async fn list(
 ) -> Result<Listed<AuditEntry>, OperationError> {
     caller.allowed(services, "audit.read", Action::AUDIT_READ, None, None).await?;
     let mut tx = services.storage.read().await?;
-    let found = audit_entries::list(&mut tx, caller.org_id, filter, page.cursor, page.fetch()).await?;
+    let mut found = audit_entries::list(&mut tx, caller.org_id, filter, page.cursor, page.fetch()).await?;
+    audit_intents::show_unknown(&mut tx, caller.org_id, &mut found).await?;
     drop(tx);
     record(services, caller, "audit.read", asked).await?;
     Ok(page.cut(found, |e| e.id.to_string()))
@@ -40,7 +42,9 @@ pub async fn export_chunk(
     before: Option<AuditId>,
 ) -> Result<Vec<AuditEntry>, OperationError> {
     let mut tx = services.storage.read().await?;
-    Ok(audit_entries::list(&mut tx, org, filter, before, EXPORT_CHUNK).await?)
+    let mut found = audit_entries::list(&mut tx, org, filter, before, EXPORT_CHUNK).await?;
+    audit_intents::show_unknown(&mut tx, org, &mut found).await?;
+    Ok(found)
 }
 
 async fn record(

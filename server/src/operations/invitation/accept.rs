@@ -2,22 +2,16 @@
 //! shows their own password, and nothing here sets it anew; a second factor is not gone round; member, session and entry commit together; and a
 //! link that is unknown, used, withdrawn or too old gets one answer.
 
-use factotum_model::account::BASE_ACCOUNT_NAME;
-use factotum_model::audit::{AuditEntry, AuditOutcome, Target};
 use factotum_model::nickname::check_nickname;
-use factotum_model::{
-    AccountKind, Action, Authority, Digest, InitiatorKind, PersonId, Principal, Redacted, authorize,
-};
-use factotum_storage::invitations::{self, Guest, Invitation};
-use factotum_storage::organizations::{self, Organization};
+use factotum_model::{Digest, PersonId, Principal, Redacted};
+use factotum_storage::invitations::{self, Guest};
+use factotum_storage::organizations::Organization;
 use factotum_storage::sessions::{self, Method};
-use factotum_storage::{Tx, accounts, audit_entries, credentials, members, people, roles};
+use factotum_storage::{Tx, audit_entries, credentials, members, people};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 
-use crate::operations::caller::covers;
-use crate::operations::member::together;
+use super::join::{Known, changed_meanwhile, denied, join, look_up, member_already, nobodys_entry, unusable};
 use crate::operations::session::{self, Begun};
 use crate::operations::{OperationError, Origin, Services, Token, password};
 use crate::view::schema;
@@ -32,8 +26,7 @@ pub struct Acceptance {
     /// What the others see; whoever is known keeps their name unless given.
     #[serde(default)]
     pub name: Option<String>,
-    /// A new password, or the one that they have. Whoever is logged in as the invited person needs none: so people join who only
-    /// log in at the identity provider.
+    /// A new password, or the one that they have. Whoever is logged in as the invited person needs none.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub password: Option<Redacted>,
@@ -48,13 +41,6 @@ pub struct Accepted {
     pub organization: Organization,
     /// Their session; none for whoever has a second factor, and logs in with it.
     pub session: Option<Begun>,
-}
-
-/// What was looked up before the password was looked at, which takes its time.
-struct Known {
-    invitation: Invitation,
-    organization: Organization,
-    guest: Option<Guest>,
 }
 
 /// Takes it up.
@@ -84,15 +70,6 @@ pub async fn accept(
     }
 }
 
-async fn look_up(services: &Services, hash: Digest) -> Result<Option<Known>, OperationError> {
-    let mut tx = services.storage.read().await?;
-    let Some(invitation) = invitations::by_token(&mut tx, hash).await? else { return Ok(None) };
-    let org = invitation.org_id;
-    let organization = organizations::get(&mut tx, org).await?.ok_or(OperationError::NotFound)?;
-    let guest = invitations::guest(&mut tx, org, &invitation.email).await?;
-    Ok(Some(Known { invitation, organization, guest }))
-}
-
 async fn take_up(
     services: &Services,
     origin: &Origin,
@@ -108,7 +85,7 @@ async fn take_up(
         return Err(unusable());
     }
     if guest.as_ref().is_some_and(|guest| guest.account.is_some()) {
-        return Err(OperationError::Conflict("you are a member already; log in instead".to_owned()));
+        return Err(member_already());
     }
     let name = name(asked, guest.as_ref())?;
     let new_hash = proven(services, known, asked, &name, session).await?;
@@ -127,30 +104,21 @@ async fn take_up(
     {
         return Err(changed_meanwhile());
     }
-    let given = still_given(&mut tx, services, invitation).await?;
     let person = match (guest, new_hash) {
         (Some(guest), _) => guest.person,
         (None, Some(new_hash)) => person(&mut tx, services, &invitation.email, &name, &new_hash).await?,
         (None, None) => return Err(changed_meanwhile()),
     };
-    let account = members::create(&mut tx, org, person, &name, &invitation.roles, now).await?;
-    if !invitations::take_up(&mut tx, invitation, account, now).await? {
-        return Err(unusable());
-    }
-    let member = Principal { id: account, kind: AccountKind::Member, name };
+    let joined = join(&mut tx, services, invitation, person, name).await?;
+    let member = joined.member.clone();
     let session = if guest.as_ref().is_some_and(|guest| guest.second_factor) {
         None
     } else {
         session::replace(&mut tx, services, person, origin, session).await?;
         Some(session::begin(&mut tx, services, (org, &member, person), Method::Invitation, origin).await?)
     };
-    let mut entry = entry(services, origin, org, member.clone(), InitiatorKind::Member);
+    let mut entry = joined.entry(services, origin, invitation);
     entry.session_id = session.as_ref().map(|session| session.id);
-    entry.targets = vec![
-        Target::named("account", account, &member.name),
-        Target::named("invitation", invitation.id, &invitation.email),
-    ];
-    entry.change = Some(json!({"after": {"roles": given, "invited_by": invitation.invited_by}}));
     audit_entries::append(&mut tx, &[entry]).await?;
     tx.commit().await?;
     Ok(Accepted { member, organization: organization.clone(), session })
@@ -208,24 +176,6 @@ async fn is_logged_in(
     Ok(holder.is_some_and(|holder| holder.person_id == person))
 }
 
-/// What the inviter may still give: the roles' names.
-async fn still_given(
-    tx: &mut Tx,
-    services: &Services,
-    invitation: &Invitation,
-) -> Result<Vec<String>, OperationError> {
-    let (org, now) = (invitation.org_id, services.now());
-    let gone = || denied("whoever invited you may not do so any more; ask for a new invitation");
-    let held = accounts::effective_grants(tx, org, invitation.invited_by, now).await?.ok_or_else(gone)?;
-    let mut given = Vec::new();
-    for id in &invitation.roles {
-        given.push(roles::get(tx, org, *id).await?.ok_or_else(gone)?);
-    }
-    authorize(&Authority::of(held.clone()), Action::MEMBERS_CREATE, None).map_err(|_| gone())?;
-    covers(&held, &together(&given), "the invitation").map_err(|_| gone())?;
-    Ok(given.into_iter().map(|role| role.name).collect())
-}
-
 /// Makes the person. Somebody else who made them at the same moment wins: their password stands.
 async fn person(
     tx: &mut Tx,
@@ -238,39 +188,4 @@ async fn person(
     let person = people::create(tx, email, name, now).await?.ok_or_else(changed_meanwhile)?;
     credentials::set_password(tx, person, hash, now).await?;
     Ok(person)
-}
-
-fn unusable() -> OperationError {
-    denied("this invitation is not known, or was used, withdrawn or not taken up in time; ask for a new one")
-}
-
-fn denied(reason: &str) -> OperationError {
-    OperationError::Denied { permission: "invitation".to_owned(), reason: reason.to_owned() }
-}
-
-fn changed_meanwhile() -> OperationError {
-    OperationError::Conflict("something changed at the same moment; send the request again".to_owned())
-}
-
-fn entry(
-    services: &Services,
-    origin: &Origin,
-    org: factotum_model::OrgId,
-    actor: Principal,
-    kind: InitiatorKind,
-) -> AuditEntry {
-    origin.entry(org, services.now(), "invitation.accept", AuditOutcome::Ok, (actor, kind))
-}
-
-/// Whoever is refused here has no account in the organization; the base account stands for it.
-fn nobodys_entry(services: &Services, origin: &Origin, known: &Known) -> AuditEntry {
-    let Known { invitation, organization, .. } = known;
-    let base = Principal {
-        id: organization.base_account,
-        kind: AccountKind::Base,
-        name: BASE_ACCOUNT_NAME.to_owned(),
-    };
-    let mut entry = entry(services, origin, invitation.org_id, base, InitiatorKind::System);
-    entry.targets = vec![Target::named("invitation", invitation.id, &invitation.email)];
-    entry
 }

@@ -3,6 +3,7 @@
 
 mod accept;
 mod create;
+pub(in crate::operations) mod join;
 mod limits;
 mod read;
 mod withdraw;

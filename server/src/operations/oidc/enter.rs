@@ -1,5 +1,6 @@
 //! Who comes in. What must hold: a known identity is its person; an unknown one is a new person, if its verified address is of an allowed
-//! domain and nobody has that address yet: neither a member nor an invitation is taken over by an address.
+//! domain and nobody has that address yet: neither a member nor an invitation is taken over by an address
+//! (`accept.rs` wants the invitation's link as well).
 
 use factotum_model::audit::Target;
 use factotum_model::{AccountKind, PersonId, Principal};

@@ -3,7 +3,7 @@
 
 use factotum_storage::oidc_flows;
 
-use super::{Kept, Refused, enter, link};
+use super::{Kept, Refused, accept, enter, link};
 use crate::oidc::{Answered, Oidc, OidcError};
 use crate::operations::session::Begun;
 use crate::operations::{OperationError, Origin, Services, Token};
@@ -63,7 +63,11 @@ pub async fn finish(
         Ok(kept) => kept,
         Err(refused) => return Err(refused.settle(services, "session.begin", origin).await),
     };
-    let doing = if kept.link.is_some() { "identity.link" } else { "session.begin" };
+    let doing = match &kept {
+        Kept { link: Some(_), .. } => "identity.link",
+        Kept { invitation: Some(_), .. } => "invitation.accept",
+        _ => "session.begin",
+    };
     let done = match answered(callback) {
         Ok(answered) => complete(services, oidc, answered, &kept, &browser, origin).await,
         Err(refused) => Err(refused),
@@ -118,11 +122,13 @@ async fn complete(
             return Err(error.into());
         }
     };
-    match &kept.link {
-        None => enter::enter(services, oidc, &who, origin, browser.session.as_ref()).await.map(Some),
-        Some(linking) => {
-            link::complete(services, oidc, &who, *linking, browser.session.as_ref(), origin).await?;
+    let session = browser.session.as_ref();
+    match (&kept.link, &kept.invitation) {
+        (Some(linking), _) => {
+            link::complete(services, oidc, &who, *linking, session, origin).await?;
             Ok(None)
         }
+        (None, Some(taking)) => accept::accept(services, oidc, &who, taking, origin, session).await.map(Some),
+        (None, None) => enter::enter(services, oidc, &who, origin, session).await.map(Some),
     }
 }

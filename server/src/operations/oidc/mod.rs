@@ -1,11 +1,13 @@
-//! Log-in at the identity provider: start, finish, enter, link. What must hold: who somebody is follows from issuer and subject alone, never
+//! Log-in at the identity provider: start, finish, enter, link, accept. What must hold: who somebody is follows from issuer and subject alone, never
 //! from an e-mail address (identity.md, "Log-in"); a log-in comes back to the browser that began it, once; a service account never gets in.
 
+mod accept;
 mod enter;
 mod finish;
 mod link;
 mod start;
 
+pub use accept::{AcceptAtProvider, start_accept};
 pub use finish::{Browser, Callback, Finished, finish};
 pub use start::{PATIENCE, Started, start, start_link};
 
@@ -26,7 +28,11 @@ struct Kept {
     checks: Checks,
     return_to: String,
     /// Whose the identity will be, where somebody who is logged in links one.
+    #[serde(default)]
     link: Option<Linking>,
+    /// What is taken up by logging in.
+    #[serde(default)]
+    invitation: Option<accept::Taking>,
 }
 
 /// Who links an identity, from which session.
@@ -67,6 +73,8 @@ pub async fn organization(
 enum Refused {
     /// Tried in the name of an account of the organization: a denial in its audit trail.
     Of(OrgId, Principal, OperationError),
+    /// Refused to who took an invitation up: a denial in the trail of the organization that invited.
+    Guest(Box<AuditEntry>, OperationError),
     /// Nobody the organization knows: the server's security log.
     Stranger(&'static str, String),
     /// Not refused: it cannot be decided now.
@@ -97,6 +105,7 @@ impl Refused {
                 entry.targets = vec![target];
                 services.denials.settle(services, entry, error).await
             }
+            Self::Guest(entry, error) => services.denials.settle(services, *entry, error).await,
             Self::Stranger(why, words) => {
                 services.refusals.count(origin.address, why);
                 denied(&words)
@@ -152,8 +161,8 @@ async fn service_account_like(
 const NO_SERVICE_ACCOUNT: &str =
     "this identity reads like a service account, and a service account cannot log in";
 
-/// The address, lower case, if the provider has made sure of it and its domain is allowed; else why not.
-fn allowed_address(who: &Identified, domains: &[String]) -> Result<String, &'static str> {
+/// The address, lower case, if the provider has made sure of it; else why not.
+fn verified_address(who: &Identified) -> Result<String, &'static str> {
     let Some(email) = &who.email else {
         return Err("the identity provider tells no e-mail address of yours");
     };
@@ -163,14 +172,17 @@ fn allowed_address(who: &Identified, domains: &[String]) -> Result<String, &'sta
     let email = email.to_lowercase();
     let fine = email.len() <= MAX_EMAIL_BYTES && email.bytes().all(|b| b.is_ascii_graphic());
     match email.rsplit_once('@') {
-        Some((local, domain)) if fine && !local.is_empty() && !local.contains('@') => {
-            if domains.iter().any(|allowed| allowed == domain) {
-                Ok(email)
-            } else {
-                Err("addresses of your e-mail's domain may not join here; ask for an invitation")
-            }
-        }
+        Some((local, _)) if fine && !local.is_empty() && !local.contains('@') => Ok(email),
         _ => Err("your e-mail address at the identity provider cannot be used as a name here"),
+    }
+}
+
+/// The verified address, if its domain is allowed; else why not.
+fn allowed_address(who: &Identified, domains: &[String]) -> Result<String, &'static str> {
+    let email = verified_address(who)?;
+    match email.rsplit_once('@') {
+        Some((_, domain)) if domains.iter().any(|allowed| allowed == domain) => Ok(email),
+        _ => Err("addresses of your e-mail's domain may not join here; ask for an invitation"),
     }
 }
 

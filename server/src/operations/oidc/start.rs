@@ -6,6 +6,7 @@ use std::time::Duration;
 use factotum_model::{PersonId, Redacted, SessionId};
 use factotum_storage::oidc_flows::{self, NewFlow};
 
+use super::accept::Taking;
 use super::{Kept, Linking, organization};
 use crate::oidc::{Checks, Oidc, return_to};
 use crate::operations::{Caller, OperationError, Services, Token};
@@ -27,7 +28,7 @@ pub async fn start(
     oidc: &Oidc,
     return_to: Option<&str>,
 ) -> Result<Started, OperationError> {
-    begin(services, oidc, return_to, None).await
+    begin(services, oidc, return_to, (None, None)).await
 }
 
 /// Begins the linking of an identity to [the person](crate::operations::identity::person) who calls.
@@ -47,21 +48,22 @@ pub async fn start_link(
         return Err(caller.refused(services, "identity.link", None, denied).await);
     }
     let linking = Linking { org: caller.org_id, account: caller.principal.id, person, session };
-    begin(services, oidc, return_to, Some(linking)).await
+    begin(services, oidc, return_to, (Some(linking), None)).await
 }
 
-async fn begin(
+/// Begins a log-in, for nothing more than that, or to link an identity, or to take an invitation up.
+pub(super) async fn begin(
     services: &Services,
     oidc: &Oidc,
     return_to: Option<&str>,
-    link: Option<Linking>,
+    (link, invitation): (Option<Linking>, Option<Taking>),
 ) -> Result<Started, OperationError> {
     let return_to = return_to::checked(return_to).map_err(|e| OperationError::invalid("return_to", e))?;
     let (state, browser) = (Token::fresh()?, Token::fresh()?);
     let (nonce, verifier) = (Token::fresh()?, Token::fresh()?);
     let url = oidc.authorization_url(&state, &nonce, &verifier).await?;
     let checks = Checks { nonce: nonce.expose().to_owned(), verifier: verifier.expose().to_owned() };
-    let kept = serde_json::to_vec(&Kept { checks, return_to, link })
+    let kept = serde_json::to_vec(&Kept { checks, return_to, link, invitation })
         .map_err(|e| OperationError::Unavailable(format!("a log-in cannot be written down: {e}")))?;
     let now = services.now();
     let flow = NewFlow {
