@@ -67,10 +67,8 @@ pub(crate) async fn start(ports: &RunPorts, call: ChildCall) -> Result<RunId, Ch
 pub(crate) async fn ended(ports: &RunPorts, child: RunId) -> Result<Option<ChildEnd>, ChildError> {
     let mut tx = ports.storage.read().await.map_err(unavailable)?;
     let is_child = children::is_child(&mut tx, ports.run.run_id, child).await.map_err(unavailable)?;
-    let found = match is_child {
-        true => runs::get(&mut tx, ports.run.org_id, child).await.map_err(unavailable)?,
-        false => None,
-    };
+    let found =
+        if is_child { runs::get(&mut tx, ports.run.org_id, child).await.map_err(unavailable)? } else { None };
     let Some(run) = found else {
         return Err(ChildError::NotFound(format!("this run has started no run {child}")));
     };
