@@ -178,13 +178,12 @@ impl World {
         let (leaver, secretive, forgetful) = (person("leaver"), person("secretive"), person("forgetful"));
         let (many, other) = (person("many"), person("other"));
         // A second session of each, to be ended from the first.
-        let second = |name: &str| {
-            let browser = self.browser();
-            browser.log_in(&format!("{name}@example.com"), FRESH).expect(200);
-            text(&browser.get("/api/v1/session").expect(200)["session"])
-        };
-        let ended = second("many");
-        second("other");
+        for name in ["many", "other"] {
+            self.browser().log_in(&format!("{name}@example.com"), FRESH).expect(200);
+        }
+        let sessions = many.get("/api/v1/me/sessions").expect(200);
+        let ended =
+            text(sessions["items"].as_array().unwrap().iter().find(|s| s["current"] == false).unwrap());
         let so_far = self.letters().len();
         let asked = json!({"email": "forgetful@example.com"});
         self.browser().post("/api/v1/password-reset", &asked).expect(202);
