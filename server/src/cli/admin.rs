@@ -33,6 +33,11 @@ enum AdminCommand {
         #[command(flatten)]
         data: DataArgs,
     },
+    /// Write the database anew, without the traces of what was erased or removed, with the server stopped
+    Compact {
+        #[command(flatten)]
+        data: DataArgs,
+    },
     /// Put a new master key in the place of the one in the data folder, with the server stopped
     RotateMasterKey {
         #[command(flatten)]
@@ -84,6 +89,7 @@ pub fn run(args: AdminArgs, output: Output) -> Result<(), CommandError> {
             AdminCommand::Bootstrap(args) => make(args, output).await,
             AdminCommand::Recover(args) => get_back_in(args, output).await,
             AdminCommand::Migrate { data } => migrate(&data, output).await,
+            AdminCommand::Compact { data } => compact(&data, output).await,
             AdminCommand::RotateMasterKey { data } => rotate(&data, output).await,
         }
     })
@@ -144,6 +150,15 @@ async fn migrate(data: &DataArgs, output: Output) -> Result<(), CommandError> {
     open::make_folder(&config.data.folder).map_err(failed)?;
     factotum_storage::Storage::migrate(&config.data.migrate_database).await.map_err(failed)?;
     output.thing(&json!({"migrated": true}))
+}
+
+async fn compact(data: &DataArgs, output: Output) -> Result<(), CommandError> {
+    let config = data.config(&[])?;
+    open::make_folder(&config.data.folder).map_err(failed)?;
+    let lock = open::lock(&config.data.folder).map_err(failed)?;
+    factotum_storage::Storage::compact(&config.data.migrate_database).await.map_err(failed)?;
+    drop(lock);
+    output.thing(&json!({"compacted": true}))
 }
 
 /// The new key is on the disk before anything is wrapped by it, so that a crash in between loses nothing: the command is then

@@ -11,6 +11,7 @@ mod bad_input;
 mod child_runs;
 mod cli;
 mod crash;
+mod erasure;
 mod first_start;
 mod invitations;
 mod key_cache;

@@ -33,6 +33,7 @@ fn the_programs_role_cannot_touch_the_record_and_the_program_needs_no_more() {
         Server::launch(settings.toml(&format!("migrate_database = \"{}\"\n", url(&owner)))).unwrap();
     for sql in [
         format!("REVOKE UPDATE, DELETE, TRUNCATE ON audit_entries FROM {app}"),
+        format!("REVOKE DELETE, TRUNCATE ON audit_personal FROM {app}"),
         format!("REVOKE INSERT, UPDATE, DELETE ON _sqlx_migrations FROM {app}"),
     ] {
         psql(&url(&owner), &sql).unwrap();
@@ -48,12 +49,20 @@ fn the_programs_role_cannot_touch_the_record_and_the_program_needs_no_more() {
     api.with_key(&secret).run("echo", &json!({}));
     api.delete(&format!("/api/v1/api-keys/{}", made["id"].as_str().unwrap())).expect(204);
     assert!(!api.audit("action=run.succeed").is_empty());
+    let (_, former) = crate::invitations::joined(&server, "ann@example.com", &["Viewer"]);
+    api.delete(&format!("/api/v1/members/{former}")).expect(204);
+    let erased = api.post(&format!("/api/v1/members/{former}/erase"), &json!({})).expect(200);
+    assert!(erased["audit_values"].as_u64().unwrap() > 0, "{erased}");
 
     let before = psql(&superuser, "SELECT count(*) FROM audit_entries").unwrap();
     for attack in [
         "DELETE FROM audit_entries",
         "UPDATE audit_entries SET outcome = 'ok'",
         "TRUNCATE audit_entries",
+        "DELETE FROM audit_personal",
+        "TRUNCATE audit_personal",
+        "UPDATE audit_personal SET value = 'Eve'",
+        "UPDATE audit_personal SET subject = NULL",
         "TRUNCATE accounts CASCADE",
         "ALTER TABLE audit_entries DISABLE TRIGGER ALL",
         "ALTER TABLE accounts DISABLE TRIGGER accounts_guard_update",
