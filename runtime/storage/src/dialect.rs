@@ -170,6 +170,15 @@ pub(crate) const fn turn(backend: Backend) -> Option<&'static str> {
     }
 }
 
+/// The function that removes the beginning of an audit log up to a leaf (`$1` organization, `$2` leaf, `$3` the time that all of it is older
+/// than, `$4` now), as the owner of the tables. SQLite has no roles.
+pub(crate) const fn retain_audit(backend: Backend) -> Option<&'static str> {
+    match backend {
+        Backend::Sqlite => None,
+        Backend::Postgres => Some("SELECT retain_audit($1, $2, $3, $4)"),
+    }
+}
+
 /// Makes what is deleted from now on be overwritten with zeros, or no longer. PostgreSQL keeps old rows until it is vacuumed.
 pub(crate) const fn overwrite_deleted(backend: Backend, on: bool) -> Option<&'static str> {
     match (backend, on) {

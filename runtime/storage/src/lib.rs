@@ -42,6 +42,7 @@ pub mod plugins;
 mod principal;
 pub mod recover;
 pub mod recovery_codes;
+pub mod retention;
 pub mod revocations;
 pub mod roles;
 pub mod runs;

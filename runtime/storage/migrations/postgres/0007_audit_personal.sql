@@ -21,8 +21,6 @@ CREATE TRIGGER audit_personal_guard_update BEFORE UPDATE ON audit_personal FOR E
     WHEN (NEW.value IS NOT NULL OR NEW.salt IS NOT NULL OR NEW.entry_id IS DISTINCT FROM OLD.entry_id OR NEW.field IS DISTINCT FROM OLD.field
         OR NEW.org_id IS DISTINCT FROM OLD.org_id OR NEW.subject IS DISTINCT FROM OLD.subject)
     EXECUTE FUNCTION guard_refuses('a personal value can only be erased');
-CREATE TRIGGER audit_personal_guard_delete BEFORE DELETE ON audit_personal
-    FOR EACH ROW EXECUTE FUNCTION guard_refuses('a personal value can only be erased');
 CREATE TRIGGER audit_personal_guard_truncate BEFORE TRUNCATE ON audit_personal
     FOR EACH STATEMENT EXECUTE FUNCTION guard_refuses('a personal value can only be erased');
 
@@ -66,3 +64,100 @@ CREATE TRIGGER invitations_guard_update BEFORE UPDATE ON invitations FOR EACH RO
         OR (OLD.token_hash IS NULL AND (NEW.email IS DISTINCT FROM '(erased)' OR NEW.accepted_at IS DISTINCT FROM OLD.accepted_at
             OR NEW.accepted_by IS DISTINCT FROM OLD.accepted_by OR NEW.revoked_at IS DISTINCT FROM OLD.revoked_at)))
     EXECUTE FUNCTION guard_refuses('an invitation can only be taken up or withdrawn, once, and its address erased then');
+
+-- Beginnings of logs that were removed: the entries of all leaves below `size`. The leaves stay, so that what was proved stays proved. A
+-- row is written by the transaction that removes; it is what lets the guards of the entries give way, and it must be true: all of it was
+-- sealed, is there to the last entry, was older than `older_than`, and that is at least 30 days ago; the newest leaf always stays.
+CREATE TABLE audit_retention (
+    org_id UUID NOT NULL,
+    size BIGINT NOT NULL CHECK (size > 0),
+    older_than BIGINT NOT NULL,
+    checkpoint_size BIGINT NOT NULL,
+    checkpoint_root BYTEA NOT NULL CHECK (length(checkpoint_root) = 32),
+    at BIGINT NOT NULL,
+    PRIMARY KEY (org_id, size)
+);
+CREATE FUNCTION audit_retention_guard_insert() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    removed BIGINT := (SELECT coalesce(max(size), 0) FROM audit_retention WHERE org_id = NEW.org_id);
+BEGIN
+    IF NEW.size <= removed THEN
+        RAISE EXCEPTION 'guard: what was removed of the audit trail only grows' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF NEW.older_than > extract(epoch FROM clock_timestamp()) * 1000000 - 2592000000000 THEN
+        RAISE EXCEPTION 'guard: no audit entry is removed that is not 30 days old' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF NOT EXISTS (SELECT 1 FROM audit_checkpoints c WHERE c.org_id = NEW.org_id AND c.size = NEW.checkpoint_size
+        AND c.root = NEW.checkpoint_root AND NEW.size < c.size AND c.checkpoint_index =
+        (SELECT max(checkpoint_index) FROM audit_checkpoints WHERE org_id = NEW.org_id)) THEN
+        RAISE EXCEPTION 'guard: only what the newest checkpoint covers is removed of the audit trail, and never all of it'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF NEW.size - removed <> (SELECT count(*) FROM audit_leaves l JOIN audit_entries e ON e.org_id = l.org_id AND e.id = l.entry_id
+        WHERE l.org_id = NEW.org_id AND l.leaf_index >= removed AND l.leaf_index < NEW.size AND e.at < NEW.older_than) THEN
+        RAISE EXCEPTION 'guard: a beginning of the audit trail is removed whole, and when all of it is past its time'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER audit_retention_guard_insert BEFORE INSERT ON audit_retention
+    FOR EACH ROW EXECUTE FUNCTION audit_retention_guard_insert();
+CREATE TRIGGER audit_retention_guard_update BEFORE UPDATE ON audit_retention
+    FOR EACH ROW EXECUTE FUNCTION guard_refuses('what was removed of the audit trail stays on the record');
+CREATE TRIGGER audit_retention_guard_delete BEFORE DELETE ON audit_retention
+    FOR EACH ROW EXECUTE FUNCTION guard_refuses('what was removed of the audit trail stays on the record');
+CREATE TRIGGER audit_retention_guard_truncate BEFORE TRUNCATE ON audit_retention
+    FOR EACH STATEMENT EXECUTE FUNCTION guard_refuses('what was removed of the audit trail stays on the record');
+
+CREATE FUNCTION audit_entries_guard_delete() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM audit_leaves l JOIN audit_retention r ON r.org_id = l.org_id AND r.size > l.leaf_index
+        WHERE l.entry_id = OLD.id AND l.org_id = OLD.org_id) THEN
+        RAISE EXCEPTION 'guard: the audit trail is append-only, but for a sealed beginning that is past its time'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN OLD;
+END $$;
+DROP TRIGGER audit_entries_guard_delete ON audit_entries;
+CREATE TRIGGER audit_entries_guard_delete BEFORE DELETE ON audit_entries
+    FOR EACH ROW EXECUTE FUNCTION audit_entries_guard_delete();
+CREATE FUNCTION audit_personal_guard_delete() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM audit_leaves l JOIN audit_retention r ON r.org_id = l.org_id AND r.size > l.leaf_index
+        WHERE l.entry_id = OLD.entry_id AND l.org_id = OLD.org_id) THEN
+        RAISE EXCEPTION 'guard: a personal value can only be erased, or go with its entry' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN OLD;
+END $$;
+CREATE TRIGGER audit_personal_guard_delete BEFORE DELETE ON audit_personal
+    FOR EACH ROW EXECUTE FUNCTION audit_personal_guard_delete();
+
+-- The one way to remove entries, as the owner of the tables whoever calls: the program's own role may neither delete entries nor write
+-- into audit_retention, whose guard checks the boundary. It gives back how many entries went.
+CREATE FUNCTION retain_audit(org UUID, upto BIGINT, age_bound BIGINT, now BIGINT) RETURNS BIGINT
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    removed BIGINT := (SELECT coalesce(max(r.size), 0) FROM audit_retention r WHERE r.org_id = org);
+    gone BIGINT;
+BEGIN
+    INSERT INTO audit_retention (org_id, size, older_than, checkpoint_size, checkpoint_root, at)
+        SELECT org, upto, age_bound, c.size, c.root, now FROM audit_checkpoints c WHERE c.org_id = org
+        ORDER BY c.checkpoint_index DESC LIMIT 1;
+    DELETE FROM audit_personal p USING audit_leaves l
+        WHERE l.org_id = org AND l.leaf_index >= removed AND l.leaf_index < upto AND p.entry_id = l.entry_id AND p.org_id = org;
+    DELETE FROM audit_entries e USING audit_leaves l
+        WHERE l.org_id = org AND l.leaf_index >= removed AND l.leaf_index < upto AND e.id = l.entry_id AND e.org_id = org;
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END $$;
+
+-- No table of the caller's own, a temporary one say, stands in for those that are meant.
+DO $do$
+DECLARE
+    name TEXT;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['audit_retention_guard_insert()', 'audit_entries_guard_delete()', 'audit_personal_guard_delete()',
+        'retain_audit(UUID, BIGINT, BIGINT, BIGINT)'] LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', name, current_schema());
+    END LOOP;
+END $do$;

@@ -25,9 +25,6 @@ CREATE TRIGGER audit_personal_guard_update BEFORE UPDATE ON audit_personal BEGIN
         WHERE NEW.value IS NOT NULL OR NEW.salt IS NOT NULL OR NEW.entry_id IS NOT OLD.entry_id OR NEW.field IS NOT OLD.field
         OR NEW.org_id IS NOT OLD.org_id OR NEW.subject IS NOT OLD.subject;
 END;
-CREATE TRIGGER audit_personal_guard_delete BEFORE DELETE ON audit_personal BEGIN
-    SELECT RAISE(ABORT, 'guard: a personal value can only be erased');
-END;
 
 -- A removed member may be erased: the tombstone stays, without the name.
 ALTER TABLE accounts ADD COLUMN erased_at INTEGER
@@ -58,4 +55,50 @@ CREATE TRIGGER invitations_guard_update BEFORE UPDATE ON invitations BEGIN
     SELECT RAISE(ABORT, 'guard: an invitation is taken up by a member of its organization')
         WHERE NEW.accepted_by IS NOT NULL AND NOT EXISTS
         (SELECT 1 FROM accounts WHERE org_id = NEW.org_id AND id = NEW.accepted_by AND kind = 'member');
+END;
+
+-- Beginnings of logs that were removed: the entries of all leaves below `size`. The leaves stay, so that what was proved stays proved. A
+-- row is written by the transaction that removes; it is what lets the guards of the entries give way, and it must be true: all of it was
+-- sealed, is there to the last entry, was older than `older_than`, and that is at least 30 days ago; the newest leaf always stays.
+CREATE TABLE audit_retention (
+    org_id BLOB NOT NULL,
+    size INTEGER NOT NULL CHECK (size > 0),
+    older_than INTEGER NOT NULL,
+    checkpoint_size INTEGER NOT NULL,
+    checkpoint_root BLOB NOT NULL CHECK (length(checkpoint_root) = 32),
+    at INTEGER NOT NULL,
+    PRIMARY KEY (org_id, size)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER audit_retention_guard_insert BEFORE INSERT ON audit_retention BEGIN
+    SELECT RAISE(ABORT, 'guard: what was removed of the audit trail only grows')
+        WHERE NEW.size <= (SELECT coalesce(max(size), 0) FROM audit_retention WHERE org_id = NEW.org_id);
+    SELECT RAISE(ABORT, 'guard: no audit entry is removed that is not 30 days old')
+        WHERE NEW.older_than > unixepoch('subsec') * 1000000 - 2592000000000;
+    SELECT RAISE(ABORT, 'guard: only what the newest checkpoint covers is removed of the audit trail, and never all of it')
+        WHERE NOT EXISTS (SELECT 1 FROM audit_checkpoints c WHERE c.org_id = NEW.org_id AND c.size = NEW.checkpoint_size
+            AND c.root = NEW.checkpoint_root AND NEW.size < c.size AND c.checkpoint_index =
+            (SELECT max(checkpoint_index) FROM audit_checkpoints WHERE org_id = NEW.org_id));
+    SELECT RAISE(ABORT, 'guard: a beginning of the audit trail is removed whole, and when all of it is past its time')
+        WHERE NEW.size - (SELECT coalesce(max(size), 0) FROM audit_retention WHERE org_id = NEW.org_id) <>
+        (SELECT count(*) FROM audit_leaves l JOIN audit_entries e ON e.org_id = l.org_id AND e.id = l.entry_id
+            WHERE l.org_id = NEW.org_id AND l.leaf_index < NEW.size AND e.at < NEW.older_than
+            AND l.leaf_index >= (SELECT coalesce(max(size), 0) FROM audit_retention WHERE org_id = NEW.org_id));
+END;
+CREATE TRIGGER audit_retention_guard_update BEFORE UPDATE ON audit_retention BEGIN
+    SELECT RAISE(ABORT, 'guard: what was removed of the audit trail stays on the record');
+END;
+CREATE TRIGGER audit_retention_guard_delete BEFORE DELETE ON audit_retention BEGIN
+    SELECT RAISE(ABORT, 'guard: what was removed of the audit trail stays on the record');
+END;
+
+DROP TRIGGER audit_entries_guard_delete;
+CREATE TRIGGER audit_entries_guard_delete BEFORE DELETE ON audit_entries BEGIN
+    SELECT RAISE(ABORT, 'guard: the audit trail is append-only, but for a sealed beginning that is past its time')
+        WHERE NOT EXISTS (SELECT 1 FROM audit_leaves l JOIN audit_retention r ON r.org_id = l.org_id AND r.size > l.leaf_index
+            WHERE l.entry_id = OLD.id AND l.org_id = OLD.org_id);
+END;
+CREATE TRIGGER audit_personal_guard_delete BEFORE DELETE ON audit_personal BEGIN
+    SELECT RAISE(ABORT, 'guard: a personal value can only be erased, or go with its entry')
+        WHERE NOT EXISTS (SELECT 1 FROM audit_leaves l JOIN audit_retention r ON r.org_id = l.org_id AND r.size > l.leaf_index
+            WHERE l.entry_id = OLD.entry_id AND l.org_id = OLD.org_id);
 END;

@@ -33,6 +33,7 @@ mod organizations;
 mod parking;
 mod personal;
 mod recover;
+mod retention;
 mod revocations;
 mod revoke;
 mod schedules;
