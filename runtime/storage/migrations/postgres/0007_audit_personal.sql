@@ -143,6 +143,9 @@ BEGIN
     INSERT INTO audit_retention (org_id, size, older_than, checkpoint_size, checkpoint_root, at)
         SELECT org, upto, age_bound, c.size, c.root, now FROM audit_checkpoints c WHERE c.org_id = org
         ORDER BY c.checkpoint_index DESC LIMIT 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'guard: there is no sealed audit trail of this organization' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
     DELETE FROM audit_personal p USING audit_leaves l
         WHERE l.org_id = org AND l.leaf_index >= removed AND l.leaf_index < upto AND p.entry_id = l.entry_id AND p.org_id = org;
     DELETE FROM audit_entries e USING audit_leaves l
@@ -161,3 +164,6 @@ BEGIN
         EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', name, current_schema());
     END LOOP;
 END $do$;
+
+-- How much of what a workflow's runs do is on the record: with `data_access`, each call of the host.
+ALTER TABLE workflow_versions ADD COLUMN audit TEXT NOT NULL DEFAULT 'activity' CHECK (audit IN ('activity', 'data_access'));

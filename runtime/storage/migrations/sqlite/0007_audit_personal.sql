@@ -102,3 +102,6 @@ CREATE TRIGGER audit_personal_guard_delete BEFORE DELETE ON audit_personal BEGIN
         WHERE NOT EXISTS (SELECT 1 FROM audit_leaves l JOIN audit_retention r ON r.org_id = l.org_id AND r.size > l.leaf_index
             WHERE l.entry_id = OLD.entry_id AND l.org_id = OLD.org_id);
 END;
+
+-- How much of what a workflow's runs do is on the record: with `data_access`, each call of the host.
+ALTER TABLE workflow_versions ADD COLUMN audit TEXT NOT NULL DEFAULT 'activity' CHECK (audit IN ('activity', 'data_access'));
