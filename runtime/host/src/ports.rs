@@ -76,6 +76,7 @@ pub enum ChildError {
     /// Storage did not answer. Whether the child was started is not known; the same call in the same place tells.
     #[error("{0}")]
     Unavailable(String),
+}
 
 /// An outbound request, as the audit trail may know it: without path, headers and body.
 #[derive(Debug, Clone, PartialEq, Eq)]
