@@ -94,7 +94,7 @@ async fn set_up(storage: &Storage, host: &Host) -> (OrgId, WorkflowId, factotum_
         retry: factotum_model::workflow::RetryPolicy::default(),
         concurrency: None,
         audit: factotum_model::workflow::AuditClass::default(),
-            created_by: org.base_account,
+        created_by: org.base_account,
     };
     let (workflow, _) = workflows::put(&mut tx, org.id, "hello", &version, now).await.unwrap();
     tx.commit().await.unwrap();

@@ -68,8 +68,10 @@ impl DataAccess {
     pub(crate) async fn intent(&self, call: &HttpCall) -> Result<AuditId, StorageError> {
         let mut entry = self.http(call, AuditOutcome::Ok);
         "http.intent".clone_into(&mut entry.action);
-        entry.reason =
-            Some("about to be sent; without an `http.request` of the same call it is unknown whether it was".into());
+        entry.reason = Some(
+            "about to be sent; without an `http.request` of the same call it is unknown whether it was"
+                .into(),
+        );
         let id = entry.id;
         entry.targets.insert(0, Target::new("call", id));
         self.storage.journal().record(entry).await?;

@@ -168,7 +168,10 @@ impl Ports for Nothing {
         Err(ChildError::NotFound("no child".to_owned()))
     }
 
-    async fn http_begins(&self, _: &factotum_host::HttpCall) -> Result<Option<factotum_model::AuditId>, PortError> {
+    async fn http_begins(
+        &self,
+        _: &factotum_host::HttpCall,
+    ) -> Result<Option<factotum_model::AuditId>, PortError> {
         Ok(None)
     }
 

@@ -90,7 +90,9 @@ async fn past(
             let what = if is { "altered" } else { "missing" };
             return Err(StorageError::damaged(
                 "the audit log",
-                format!("entry {index} of organization {org} is {what}; nothing is removed, which would hide it. Run `factotum audit verify`"),
+                format!(
+                    "entry {index} of organization {org} is {what}; nothing is removed, which would hide it. Run `factotum audit verify`"
+                ),
             ));
         }
         if row.time(4)? >= before {
@@ -105,7 +107,8 @@ async fn write(tx: &mut Tx, removed: &Removed, now: Timestamp) -> Result<(), Sto
     let Removed { from, size, before, checkpoint } = removed;
     let org = checkpoint.org.0;
     if let Some(sql) = dialect::retain_audit(tx.backend()) {
-        let statement = tx.query(sql).bind(org).bind(*size as i64).bind(before.as_micros()).bind(now.as_micros());
+        let statement =
+            tx.query(sql).bind(org).bind(*size as i64).bind(before.as_micros()).bind(now.as_micros());
         return statement.fetch_all().await.map(drop);
     }
     tx.query("INSERT INTO audit_retention (org_id, size, older_than, checkpoint_size, checkpoint_root, at) VALUES ($1, $2, $3, $4, $5, $6)")

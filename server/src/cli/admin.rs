@@ -169,7 +169,8 @@ async fn migrate(data: &DataArgs, output: Output) -> Result<(), CommandError> {
 
 async fn retain(data: &DataArgs, days: u64, org: Option<&str>, output: Output) -> Result<(), CommandError> {
     let age = retention::age(days).map_err(|reason| CommandError::usage(format!("--days: {reason}")))?;
-    let age = age.ok_or_else(|| CommandError::usage("--days: 0 keeps entries for ever: there is nothing to do"))?;
+    let age =
+        age.ok_or_else(|| CommandError::usage("--days: 0 keeps entries for ever: there is nothing to do"))?;
     let config = data.config(&[])?;
     let storage =
         open::for_a_command(&config, &environment(), Arc::new(SystemClock)).await.map_err(failed)?;

@@ -36,7 +36,9 @@ pub fn age(days: u64) -> Result<Option<Duration>, String> {
     match days {
         0 => Ok(None),
         days if (least..=MAX_DAYS).contains(&days) => Ok(Some(Duration::from_secs(days * DAY.as_secs()))),
-        days => Err(format!("{days} days: entries are kept from {least} to {MAX_DAYS} days, or, by 0, for ever")),
+        days => {
+            Err(format!("{days} days: entries are kept from {least} to {MAX_DAYS} days, or, by 0, for ever"))
+        }
     }
 }
 

@@ -93,7 +93,8 @@ impl WasiHttpHooks for Outbound {
                 };
                 Box::new(async move {
                     let Ok(begun) = gate.ports.http_begins(&call).await else {
-                        let words = "the audit trail cannot be written at the moment; the request was not sent";
+                        let words =
+                            "the audit trail cannot be written at the moment; the request was not sent";
                         return Err(Error::InternalError(Some(words.to_owned())));
                     };
                     let answer = send(&gate, &egress, &to, request, options).await;

@@ -272,7 +272,10 @@ impl Ports for TestPorts {
         }
     }
 
-    async fn http_begins(&self, _: &factotum_host::HttpCall) -> Result<Option<factotum_model::AuditId>, PortError> {
+    async fn http_begins(
+        &self,
+        _: &factotum_host::HttpCall,
+    ) -> Result<Option<factotum_model::AuditId>, PortError> {
         Ok(None)
     }
 

@@ -36,7 +36,8 @@ async fn retain_batch(
 
 fn entry(org: &Organization, removed: &Removed, now: Timestamp) -> AuditEntry {
     let Removed { from, size, before, checkpoint } = removed;
-    let actor = Principal { id: org.base_account, kind: AccountKind::Base, name: BASE_ACCOUNT_NAME.to_owned() };
+    let actor =
+        Principal { id: org.base_account, kind: AccountKind::Base, name: BASE_ACCOUNT_NAME.to_owned() };
     let initiator = AuditInitiator::of(InitiatorKind::System);
     let root = hex::encode(checkpoint.root.0);
     AuditEntry {
