@@ -37,6 +37,7 @@ fn the_programs_role_cannot_touch_the_record_and_the_program_needs_no_more() {
         format!("REVOKE UPDATE, DELETE, TRUNCATE ON audit_entries FROM {app}"),
         format!("REVOKE DELETE, TRUNCATE ON audit_personal FROM {app}"),
         format!("REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON audit_retention FROM {app}"),
+        format!("GRANT EXECUTE ON FUNCTION retain_audit TO {app}"),
         format!("REVOKE INSERT, UPDATE, DELETE ON _sqlx_migrations FROM {app}"),
     ] {
         psql(&url(&owner), &sql).unwrap();

@@ -154,6 +154,9 @@ BEGIN
     RETURN gone;
 END $$;
 
+-- Whoever may connect may not therefore remove: the program's role is given this where something is to be removed at all.
+REVOKE ALL ON FUNCTION retain_audit(UUID, BIGINT, BIGINT, BIGINT) FROM PUBLIC;
+
 -- No table of the caller's own, a temporary one say, stands in for those that are meant.
 DO $do$
 DECLARE
