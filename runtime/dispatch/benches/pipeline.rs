@@ -93,6 +93,7 @@ async fn set_up(storage: &Storage, host: &Host) -> (OrgId, WorkflowId, factotum_
         limits: factotum_model::workflow::Limits::default(),
         retry: factotum_model::workflow::RetryPolicy::default(),
         concurrency: None,
+        audit: factotum_model::workflow::AuditClass::default(),
         created_by: org.base_account,
     };
     let (workflow, _) = workflows::put(&mut tx, org.id, "hello", &version, now).await.unwrap();

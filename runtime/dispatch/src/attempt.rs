@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use factotum_host::{Interrupt, Invocation, LogLine, Report, Slot, Usage};
 use factotum_model::run::RunContext;
-use factotum_model::workflow::AfterFailure;
+use factotum_model::workflow::{AfterFailure, AuditClass};
 use factotum_model::{Digest, ErrorCode, Failure, RunId};
 use factotum_storage::claim::Claimed;
 use factotum_storage::finish::{End, Finished};
 use factotum_storage::{StorageError, blobs};
 use serde_json::json;
 
+use crate::data_access::DataAccess;
 use crate::dispatcher::Inner;
 use crate::ports::RunPorts;
 use crate::versions::Version;
@@ -54,6 +55,8 @@ async fn execute(inner: &Inner, run: &Arc<Claimed>, slot: Slot, interrupt: &Inte
             return plain(after(run, &version, &failure, inner));
         }
     };
+    let asked = version.audit == AuditClass::DataAccess;
+    let data = asked.then(|| Arc::new(DataAccess::of(inner.storage.clone(), Arc::clone(run))));
     let invocation = Invocation {
         run: RunContext {
             id: run.run_id,
@@ -72,10 +75,16 @@ async fn execute(inner: &Inner, run: &Arc<Claimed>, slot: Slot, interrupt: &Inte
             lease: Arc::clone(&inner.lease),
             interrupt: interrupt.clone(),
             draining: inner.draining.clone(),
+            data: data.clone(),
         }),
         interrupt: interrupt.clone(),
     };
     let Report { result, logs, usage, .. } = Box::pin(inner.host.invoke(&prepared, slot, invocation)).await;
+    if let Some(data) = &data
+        && let Err(error) = Box::pin(through_outages(inner, || data.flush())).await
+    {
+        tracing::error!(%error, run = %run.run_id, "what the run has read could not be put on the record");
+    }
     let end = match result {
         Ok(output) => End::Succeeded(output.into_value().to_string()),
         // Stopped from outside: if the lease is still held, the run goes back; if not, nothing is written.

@@ -8,6 +8,7 @@
 
 mod attempt;
 mod children;
+mod data_access;
 mod dispatcher;
 mod lease;
 mod metrics;

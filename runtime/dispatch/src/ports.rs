@@ -5,13 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use factotum_host::{ChildCall, ChildEnd, ChildError, Interrupt, KvEntry, PortError, Ports, StopReason};
-use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
-use factotum_model::{Action, RunId, WorkflowId};
+use factotum_host::{
+    ChildCall, ChildEnd, ChildError, HttpAnswer, HttpCall, Interrupt, KvEntry, PortError, Ports, StopReason,
+};
+use factotum_model::audit::{AuditOutcome, Target};
+use factotum_model::{Action, AuditId, RunId, WorkflowId};
 use factotum_storage::claim::{self, Claimed};
-use factotum_storage::{Storage, StorageError, Tx, kv};
+use factotum_storage::{Storage, StorageError, Tx, audit_entries, kv};
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::data_access::{self, DataAccess};
 use crate::lease::Lease;
 
 /// One run's ports.
@@ -23,6 +27,8 @@ pub(crate) struct RunPorts {
     pub(crate) interrupt: Interrupt,
     /// This node takes no more work.
     pub(crate) draining: CancellationToken,
+    /// Where the workflow asks for each call to be on the record.
+    pub(crate) data: Option<Arc<DataAccess>>,
 }
 
 impl RunPorts {
@@ -32,6 +38,21 @@ impl RunPorts {
         }
         let found = kv::store(tx, self.run.org_id, name).await.map_err(unavailable)?;
         found.ok_or_else(|| PortError(format!("there is no workflow `{name}`, and so no store of that name")))
+    }
+
+    /// Puts a read on the record, if that is asked for.
+    async fn note(&self, store: &str, key: &str, what: Value) -> Result<(), PortError> {
+        let Some(data) = &self.data else { return Ok(()) };
+        data.read(data.kv(Action::KV_READ, store, key, what)).await.map_err(unavailable)
+    }
+
+    /// Puts a write on the record, if that is asked for, in its transaction; and commits.
+    async fn commit(&self, mut tx: Tx, store: &str, key: &str, what: Value) -> Result<(), PortError> {
+        if let Some(data) = &self.data {
+            let entry = data.kv(Action::KV_WRITE, store, key, what);
+            audit_entries::append(&mut tx, &[entry]).await.map_err(unavailable)?;
+        }
+        tx.commit().await.map_err(unavailable)
     }
 
     /// A transaction in which this attempt holds its lease until the end.
@@ -61,8 +82,11 @@ impl Ports for RunPorts {
     async fn kv_get(&self, store: &str, key: &str) -> Result<Option<KvEntry>, PortError> {
         check_key(key)?;
         let mut tx = self.storage.read().await.map_err(unavailable)?;
-        let store = self.store(&mut tx, store).await?;
-        let entry = kv::get(&mut tx, store, key, self.storage.clock().now()).await.map_err(unavailable)?;
+        let id = self.store(&mut tx, store).await?;
+        let entry = kv::get(&mut tx, id, key, self.storage.clock().now()).await.map_err(unavailable)?;
+        drop(tx);
+        let bytes = entry.as_ref().map(|e| e.value.len());
+        self.note(store, key, json!({"call": "get", "bytes": bytes})).await?;
         Ok(entry.map(|e| KvEntry { value: e.value, version: e.version }))
     }
 
@@ -75,9 +99,9 @@ impl Ports for RunPorts {
     ) -> Result<(), PortError> {
         check_key(key)?;
         let mut tx = self.fenced().await?;
-        let store = self.store(&mut tx, store).await?;
-        kv::set(&mut tx, store, key, &value, expiry(&self.storage, ttl_ms)).await.map_err(unavailable)?;
-        tx.commit().await.map_err(unavailable)
+        let id = self.store(&mut tx, store).await?;
+        kv::set(&mut tx, id, key, &value, expiry(&self.storage, ttl_ms)).await.map_err(unavailable)?;
+        self.commit(tx, store, key, json!({"call": "set", "bytes": value.len()})).await
     }
 
     async fn kv_swap(
@@ -90,21 +114,21 @@ impl Ports for RunPorts {
     ) -> Result<Option<u64>, PortError> {
         check_key(key)?;
         let mut tx = self.fenced().await?;
-        let store = self.store(&mut tx, store).await?;
+        let id = self.store(&mut tx, store).await?;
         let (expires_at, now) = (expiry(&self.storage, ttl_ms), self.storage.clock().now());
         let version =
-            kv::swap(&mut tx, store, key, expected, &value, expires_at, now).await.map_err(unavailable)?;
-        tx.commit().await.map_err(unavailable)?;
+            kv::swap(&mut tx, id, key, expected, &value, expires_at, now).await.map_err(unavailable)?;
+        let what = json!({"call": "swap", "bytes": value.len(), "changed": version.is_some()});
+        self.commit(tx, store, key, what).await?;
         Ok(version)
     }
 
     async fn kv_delete(&self, store: &str, key: &str) -> Result<bool, PortError> {
         check_key(key)?;
         let mut tx = self.fenced().await?;
-        let store = self.store(&mut tx, store).await?;
-        let removed =
-            kv::delete(&mut tx, store, key, self.storage.clock().now()).await.map_err(unavailable)?;
-        tx.commit().await.map_err(unavailable)?;
+        let id = self.store(&mut tx, store).await?;
+        let removed = kv::delete(&mut tx, id, key, self.storage.clock().now()).await.map_err(unavailable)?;
+        self.commit(tx, store, key, json!({"call": "delete", "changed": removed})).await?;
         Ok(removed)
     }
 
@@ -118,9 +142,25 @@ impl Ports for RunPorts {
         check_key(prefix)?;
         check_key(after.unwrap_or_default())?;
         let mut tx = self.storage.read().await.map_err(unavailable)?;
-        let store = self.store(&mut tx, store).await?;
+        let id = self.store(&mut tx, store).await?;
         let now = self.storage.clock().now();
-        kv::list(&mut tx, store, prefix, after.unwrap_or_default(), now, limit).await.map_err(unavailable)
+        let keys = kv::list(&mut tx, id, prefix, after.unwrap_or_default(), now, limit).await;
+        drop(tx);
+        let keys = keys.map_err(unavailable)?;
+        self.note(store, prefix, json!({"call": "list", "keys": keys.len()})).await?;
+        Ok(keys)
+    }
+
+    async fn http_begins(&self, call: &HttpCall) -> Result<Option<AuditId>, PortError> {
+        let Some(data) = &self.data else { return Ok(None) };
+        data.intent(call).await.map(Some).map_err(unavailable)
+    }
+
+    async fn http_ended(&self, call: &HttpCall, begun: AuditId, end: Result<HttpAnswer, String>) {
+        let Some(data) = &self.data else { return };
+        if let Err(error) = data.outcome(call, begun, end).await {
+            tracing::error!(%error, run = %self.run.run_id, "the end of a request could not be recorded; it stays unknown");
+        }
     }
 
     async fn start_child(&self, call: ChildCall) -> Result<RunId, ChildError> {
@@ -137,29 +177,8 @@ impl Ports for RunPorts {
 
     async fn denied(&self, action: Action, name: Option<&str>, reason: &str) {
         let run = &self.run;
-        let initiator =
-            AuditInitiator { kind: run.initiator.kind, trigger_id: run.trigger_id, external_ref: None };
-        // Starting a run has one name in the trail, whoever tries.
-        let noun_verb = match action {
-            Action::WORKFLOWS_RUN => "workflow.run".to_owned(),
-            action => action.to_string().replace(':', "."),
-        };
-        let now = self.storage.clock().now();
-        let mut entry = AuditEntry::new(
-            run.org_id,
-            now,
-            &noun_verb,
-            AuditOutcome::Denied,
-            run.principal.clone(),
-            initiator,
-        );
+        let mut entry = data_access::entry(&self.storage, run, action, name, AuditOutcome::Denied);
         entry.reason = Some(reason.to_owned());
-        entry.run_id = Some(run.run_id);
-        entry.chain.clone_from(&run.chain);
-        entry.attempt = Some(run.attempt);
-        entry.workflow = Some(run.workflow.clone());
-        entry.plugin_digest = Some(run.digest);
-        entry.permission = Some(name.map_or_else(|| action.to_string(), |name| format!("{action}:{name}")));
         entry.targets = name.map(|name| Target::new(action.resource(), name)).into_iter().collect();
         if let Err(error) = self.storage.journal().record(entry).await {
             tracing::error!(%error, run = %run.run_id, %action, "a denial could not be recorded; it stays denied");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use factotum_model::WorkflowId;
-use factotum_model::workflow::{Limits, RetryPolicy};
+use factotum_model::workflow::{AuditClass, Limits, RetryPolicy};
 use factotum_storage::{Storage, StorageError, workflows};
 
 /// How many versions are kept; when full, the cache starts anew, which costs one query per workflow in use.
@@ -16,6 +16,7 @@ pub(crate) struct Version {
     pub(crate) config: Arc<serde_json::Value>,
     pub(crate) limits: Limits,
     pub(crate) retry: RetryPolicy,
+    pub(crate) audit: AuditClass,
 }
 
 /// The versions read so far.
@@ -36,8 +37,12 @@ impl Versions {
         }
         let mut tx = storage.read().await?;
         let Some(stored) = workflows::version(&mut tx, workflow, number).await? else { return Ok(None) };
-        let version =
-            Arc::new(Version { config: Arc::new(stored.config), limits: stored.limits, retry: stored.retry });
+        let version = Arc::new(Version {
+            config: Arc::new(stored.config),
+            limits: stored.limits,
+            retry: stored.retry,
+            audit: stored.audit,
+        });
         let mut versions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if versions.len() >= KEPT {
             versions.clear();

@@ -168,6 +168,21 @@ impl Ports for Nothing {
         Err(ChildError::NotFound("no child".to_owned()))
     }
 
+    async fn http_begins(
+        &self,
+        _: &factotum_host::HttpCall,
+    ) -> Result<Option<factotum_model::AuditId>, PortError> {
+        Ok(None)
+    }
+
+    async fn http_ended(
+        &self,
+        _: &factotum_host::HttpCall,
+        _: factotum_model::AuditId,
+        _: Result<factotum_host::HttpAnswer, String>,
+    ) {
+    }
+
     async fn denied(&self, _: Action, _: Option<&str>, _: &str) {}
 
     fn alive(&self) -> Result<(), StopReason> {

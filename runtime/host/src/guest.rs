@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use factotum_model::run::RunContext;
-use factotum_model::{Action, Authority, Denied, authorize};
+use factotum_model::{Action, AuditId, Authority, Denied, authorize};
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 use wasmtime::ResourceLimiter;
@@ -15,7 +15,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::capability::http::Outbound;
 use crate::meter::{Ended, Meter};
-use crate::ports::Ports;
+use crate::ports::{HttpAnswer, HttpCall, Ports};
 use crate::slot::Place;
 
 /// What one store holds.
@@ -39,7 +39,7 @@ pub(crate) struct Gate {
     pub(crate) meter: Arc<Meter>,
     pub(crate) authority: Arc<Authority>,
     pub(crate) ports: Arc<dyn Ports>,
-    /// Denials being recorded: they are not dropped with the guest's call.
+    /// Denials and the ends of requests being recorded: they are not dropped with the guest's call.
     pub(crate) denials: TaskTracker,
 }
 
@@ -74,6 +74,24 @@ impl Gate {
         async move {
             if let Err(error) = recorded.await {
                 tracing::error!(%error, "a denial could not be recorded");
+            }
+        }
+    }
+}
+
+impl Gate {
+    /// Records how a request ended, also if the guest is stopped or gives up its call meanwhile.
+    pub(crate) fn ended(
+        &self,
+        call: HttpCall,
+        begun: AuditId,
+        end: Result<HttpAnswer, String>,
+    ) -> impl Future<Output = ()> + use<> {
+        let ports = Arc::clone(&self.ports);
+        let recorded = self.denials.spawn(async move { ports.http_ended(&call, begun, end).await });
+        async move {
+            if let Err(error) = recorded.await {
+                tracing::error!(%error, "the end of a request could not be recorded");
             }
         }
     }

@@ -35,5 +35,7 @@ pub use error::{HostError, UploadError};
 pub use host::Host;
 pub use interrupt::{Interrupt, StopReason};
 pub use invocation::{Invocation, LogLevel, LogLine, Output, Report, Usage};
-pub use ports::{CallPlace, ChildCall, ChildEnd, ChildError, KvEntry, PortError, Ports};
+pub use ports::{
+    CallPlace, ChildCall, ChildEnd, ChildError, HttpAnswer, HttpCall, KvEntry, PortError, Ports,
+};
 pub use slot::Slot;

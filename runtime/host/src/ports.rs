@@ -3,7 +3,7 @@
 //! the guest learns of it.
 
 use async_trait::async_trait;
-use factotum_model::{Action, ErrorCode, RunId};
+use factotum_model::{Action, AuditId, ErrorCode, RunId};
 
 use crate::interrupt::StopReason;
 
@@ -78,6 +78,26 @@ pub enum ChildError {
     Unavailable(String),
 }
 
+/// An outbound request, as the audit trail may know it: without path, headers and body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpCall {
+    /// Host and port, as a grant names them.
+    pub host: String,
+    /// The method.
+    pub method: String,
+    /// The size of its body, if that is known before.
+    pub bytes: Option<u64>,
+}
+
+/// How an outbound request was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpAnswer {
+    /// The status.
+    pub status: u16,
+    /// The size of its body, if the server said.
+    pub bytes: Option<u64>,
+}
+
 /// One run's connection to storage. `store` is the name of a workflow of the run's organization.
 #[async_trait]
 pub trait Ports: Send + Sync {
@@ -123,6 +143,13 @@ pub trait Ports: Send + Sync {
 
     /// Waits for a child's end. Asked only after [`child_ended`](Self::child_ended), and may take for ever.
     async fn child_end(&self, child: RunId) -> Result<ChildEnd, ChildError>;
+
+    /// A request is about to leave; it does not if this fails. Where the workflow asks for it, that is on the record when this returns, and the
+    /// id is given under which its end is told.
+    async fn http_begins(&self, call: &HttpCall) -> Result<Option<AuditId>, PortError>;
+
+    /// Records how a request ended that began so. What was begun and never ended is unknown.
+    async fn http_ended(&self, call: &HttpCall, begun: AuditId, end: Result<HttpAnswer, String>);
 
     /// Records in the audit trail that the run was refused `action` on `name`. Awaited before the guest gets its error.
     async fn denied(&self, action: Action, name: Option<&str>, reason: &str);

@@ -2,6 +2,10 @@
 //! What must hold: an entry is complete in itself (names are snapshots, there is no foreign key to an account) and holds no
 //! secret and no payload.
 
+mod personal;
+
+pub use personal::{ALTERED, ERASED, PersonalValue, SALT_BYTES, commitment};
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -150,6 +154,12 @@ pub struct AuditEntry {
     /// In which request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<RequestId>,
+    /// Which of its values were erased, as JSON pointers: `/actor/name`, `/ip`. What reading an entry tells; none is written so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub erased: Vec<String>,
+    /// Which of its values were changed or taken away behind the program's back. As with `erased`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub altered: Vec<String>,
 }
 
 impl AuditEntry {
@@ -184,6 +194,8 @@ impl AuditEntry {
             ip: None,
             user_agent: None,
             request_id: None,
+            erased: Vec::new(),
+            altered: Vec::new(),
         }
     }
 }

@@ -86,6 +86,35 @@ pub struct WorkflowSpec {
     /// How many of its runs may be running at a time; `None` for no limit.
     #[serde(default)]
     pub concurrency: Option<u32>,
+    /// How much of what its runs do is on the record.
+    #[serde(default)]
+    pub audit: AuditClass,
+}
+
+/// How much of what a workflow's runs do is on the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditClass {
+    /// That they were accepted and how they ended, and what they were refused.
+    #[default]
+    Activity,
+    /// Each call of the host too: what it was done to and how large it was, never its content.
+    DataAccess,
+}
+
+impl AuditClass {
+    /// The stored and published word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Activity => "activity",
+            Self::DataAccess => "data_access",
+        }
+    }
+
+    /// The other way round.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Activity, Self::DataAccess].into_iter().find(|c| c.as_str() == word)
+    }
 }
 
 fn empty_object() -> Value {

@@ -1,7 +1,9 @@
 //! The audit trail's table: append and read, nothing else. What must hold: entries are written in the transaction of the
-//! action they tell of (audit.md, A1), and the table refuses to change or lose one.
+//! action they tell of (audit.md, A1), and the table refuses to change or lose one; values about people stand beside it, in
+//! `audit_personal`, and an entry only commits to them.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use factotum_model::account::AccountKind;
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use crate::audit_filter::AuditFilter;
+use crate::audit_personal::{self, Stored};
 use crate::connection::{Row, Tx};
 use crate::error::StorageError;
 
@@ -45,6 +48,9 @@ struct Detail<'a> {
     user_agent: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request_id: Option<RequestId>,
+    /// What the entry commits to, by JSON pointer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    personal: Cow<'a, BTreeMap<String, Digest>>,
 }
 
 /// The columns, in the order in which [`append`] binds and [`read`] reads them.
@@ -52,12 +58,14 @@ pub(crate) const COLUMNS: &str = "id, org_id, at, action, outcome, actor_id, act
 
 /// Appends entries.
 pub async fn append(tx: &mut Tx, entries: &[AuditEntry]) -> Result<(), StorageError> {
+    let (stored, values) = audit_personal::split(entries)?;
+    audit_personal::write(tx, &values).await?;
     tx.insert_rows(
         "INSERT INTO audit_entries (id, org_id, at, action, outcome, actor_id, actor_kind, actor_name, initiator_kind, trigger_id, key_id, run_id, target_id, detail) VALUES {rows}",
         14,
-        entries,
-        |statement, entry| {
-                        let detail = Detail {
+        &stored,
+        |statement, Stored { entry, commitments }| {
+            let detail = Detail {
                 reason: entry.reason.as_deref().map(Cow::Borrowed),
                 key_prefix: entry.credential.as_ref().map(|c| Cow::Borrowed(c.prefix.as_str())),
                 session_id: entry.session_id,
@@ -72,6 +80,7 @@ pub async fn append(tx: &mut Tx, entries: &[AuditEntry]) -> Result<(), StorageEr
                 ip: entry.ip,
                 user_agent: entry.user_agent.as_deref().map(Cow::Borrowed),
                 request_id: entry.request_id,
+                personal: Cow::Borrowed(commitments),
             };
             statement
                 .bind(entry.id.0)
@@ -86,7 +95,7 @@ pub async fn append(tx: &mut Tx, entries: &[AuditEntry]) -> Result<(), StorageEr
                 .bind(entry.initiator.trigger_id.map(|t| t.0))
                 .bind(entry.credential.as_ref().map(|c| c.key_id.0))
                 .bind(entry.run_id.map(|r| r.0))
-                .bind(entry.targets.first().map(|t| t.id.clone()))
+                .bind(entry.targets.first().map(|t| t.id.clone()).filter(|id| !id.is_empty()))
                 .bind(serde_json::to_string(&detail).unwrap_or_default())
         },
     )
@@ -94,7 +103,7 @@ pub async fn append(tx: &mut Tx, entries: &[AuditEntry]) -> Result<(), StorageEr
     .map(drop)
 }
 
-/// The entries that match, newest first, at most `limit`, older than `before`.
+/// The entries that match, newest first, at most `limit`, older than `before`, with what they say about people put back.
 pub async fn list(
     tx: &mut Tx,
     org: OrgId,
@@ -103,16 +112,25 @@ pub async fn list(
     limit: u32,
 ) -> Result<Vec<AuditEntry>, StorageError> {
     let rows = filter.select(tx, org, before, limit).fetch_all().await?;
-    rows.iter().map(read).collect()
+    read_all(tx, &rows).await
 }
 
-fn read(row: &Row) -> Result<AuditEntry, StorageError> {
+/// Entries from rows of [`COLUMNS`].
+pub(crate) async fn read_all(tx: &mut Tx, rows: &[Row]) -> Result<Vec<AuditEntry>, StorageError> {
+    let mut read: Vec<(AuditEntry, BTreeMap<String, Digest>)> =
+        rows.iter().map(read).collect::<Result<_, _>>()?;
+    audit_personal::put_back(tx, &mut read).await?;
+    Ok(read.into_iter().map(|(entry, _)| entry).collect())
+}
+
+/// An entry as it stands in its row, and what it commits to.
+fn read(row: &Row) -> Result<(AuditEntry, BTreeMap<String, Digest>), StorageError> {
     let detail: Detail<'static> = row.json(13, "audit_entries.detail")?;
     let outcome: String = row.get(4)?;
     let kind: String = row.get(6)?;
     let initiator: String = row.get(8)?;
     let bad = |what: &str| StorageError::damaged("audit_entries", format!("`{what}` is not a known word"));
-    Ok(AuditEntry {
+    let entry = AuditEntry {
         id: row.id(0)?,
         org_id: row.id(1)?,
         at: row.time(2)?,
@@ -145,5 +163,8 @@ fn read(row: &Row) -> Result<AuditEntry, StorageError> {
         ip: detail.ip,
         user_agent: detail.user_agent.map(Cow::into_owned),
         request_id: detail.request_id,
-    })
+        erased: Vec::new(),
+        altered: Vec::new(),
+    };
+    Ok((entry, detail.personal.into_owned()))
 }

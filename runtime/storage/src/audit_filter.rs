@@ -100,7 +100,9 @@ impl AuditFilter {
             let text = escape_like(text);
             and(
                 "(lower(action || ' ' || actor_name || ' ' || detail) LIKE lower(#) ESCAPE '\\' \
-                  OR action || ' ' || actor_name || ' ' || detail LIKE # ESCAPE '\\')",
+                  OR action || ' ' || actor_name || ' ' || detail LIKE # ESCAPE '\\' \
+                  OR EXISTS (SELECT 1 FROM audit_personal p WHERE p.entry_id = audit_entries.id AND \
+                             (lower(p.value) LIKE lower(#) ESCAPE '\\' OR p.value LIKE # ESCAPE '\\')))",
                 Value::Text(format!("%{text}%")),
             );
         }

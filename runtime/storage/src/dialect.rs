@@ -170,6 +170,24 @@ pub(crate) const fn turn(backend: Backend) -> Option<&'static str> {
     }
 }
 
+/// The function that removes the beginning of an audit log up to a leaf (`$1` organization, `$2` leaf, `$3` the time that all of it is older
+/// than, `$4` now), as the owner of the tables. SQLite has no roles.
+pub(crate) const fn retain_audit(backend: Backend) -> Option<&'static str> {
+    match backend {
+        Backend::Sqlite => None,
+        Backend::Postgres => Some("SELECT retain_audit($1, $2, $3, $4)"),
+    }
+}
+
+/// Makes what is deleted from now on be overwritten with zeros, or no longer. PostgreSQL keeps old rows until it is vacuumed.
+pub(crate) const fn overwrite_deleted(backend: Backend, on: bool) -> Option<&'static str> {
+    match (backend, on) {
+        (Backend::Sqlite, true) => Some("PRAGMA secure_delete = ON"),
+        (Backend::Sqlite, false) => Some("PRAGMA secure_delete = OFF"),
+        (Backend::Postgres, _) => None,
+    }
+}
+
 /// Whether other nodes may be at work on the database. A SQLite file is one node's: the lock on its data folder proves it.
 pub(crate) const fn is_shared(backend: Backend) -> bool {
     matches!(backend, Backend::Postgres)
@@ -235,6 +253,37 @@ pub(crate) async fn migrate(pools: &Pools) -> Result<(), StorageError> {
         }
     };
     outcome.map_err(|e| StorageError::Setup(format!("the database cannot be migrated: {e}")))
+}
+
+/// Tables that what is known of people is erased from, or removed from in numbers.
+const COMPACTED: [&str; 10] = [
+    "accounts",
+    "people",
+    "credentials",
+    "identities",
+    "sessions",
+    "invitations",
+    "idempotency_keys",
+    "runs",
+    "audit_personal",
+    "audit_entries",
+];
+
+/// Writes tables anew, without the rows that nobody sees any more. Outside of any transaction.
+pub(crate) async fn compact(pools: &Pools) -> Result<(), StorageError> {
+    match pools {
+        Pools::Sqlite { writer, .. } => {
+            sqlx::query("VACUUM").execute(writer).await?;
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(writer).await?;
+        }
+        Pools::Postgres { pool, .. } => {
+            for table in COMPACTED {
+                let sql = trusted(format!("VACUUM (FULL) {table}").into());
+                sqlx::query(sql).execute(pool).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What a driver's error means to the caller.

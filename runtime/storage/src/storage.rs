@@ -63,6 +63,14 @@ impl Storage {
         outcome
     }
 
+    /// Writes the database anew, without what was deleted from it, as the owner of its tables. No server may run on it.
+    pub async fn compact(url: &str) -> Result<(), StorageError> {
+        let pools = Pools::connect(url, 1).await?;
+        let outcome = dialect::compact(&pools).await;
+        pools.close().await;
+        outcome
+    }
+
     /// Opens the database, and starts the task that commits what comes in, in groups.
     pub async fn open(options: Options) -> Result<Self, StorageError> {
         let pools = Pools::connect(&options.url, options.connections).await?;

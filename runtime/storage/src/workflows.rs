@@ -1,6 +1,6 @@
 //! Workflows and their versions. What must hold: a version is immutable, and a run keeps the version it was accepted with.
 
-use factotum_model::workflow::{Limits, RetryPolicy};
+use factotum_model::workflow::{AuditClass, Limits, RetryPolicy};
 use factotum_model::{AccountId, Digest, Grants, OrgId, PluginId, Timestamp, WorkflowId};
 
 use crate::claim::{PARKED_CONCURRENCY, PARKED_WORKFLOW};
@@ -30,6 +30,8 @@ pub struct Workflow {
     pub retry: RetryPolicy,
     /// How many runs at a time.
     pub concurrency: Option<u32>,
+    /// How much of what its runs do is on the record.
+    pub audit: AuditClass,
     /// Since when it is paused.
     pub paused_at: Option<Timestamp>,
     /// When it was made.
@@ -53,12 +55,14 @@ pub struct NewVersion {
     pub retry: RetryPolicy,
     /// How many runs at a time.
     pub concurrency: Option<u32>,
+    /// How much of what its runs do is on the record.
+    pub audit: AuditClass,
     /// Who made it.
     pub created_by: AccountId,
 }
 
 const SELECT: &str = "SELECT w.id, w.name, v.version, p.name || '@' || p.version, p.digest, v.grants, v.config, v.limits, v.retry, \
-    v.concurrency, w.paused_at, w.created_at, w.updated_at FROM workflows w \
+    v.concurrency, w.paused_at, w.created_at, w.updated_at, v.audit FROM workflows w \
     JOIN workflow_versions v ON v.workflow_id = w.id JOIN plugins p ON p.id = v.plugin_id";
 
 /// Makes a workflow, or gives the one with that name its next version; the workflow and whether it is new.
@@ -97,8 +101,8 @@ pub async fn put(
             .await?;
     }
     tx.query(
-        "INSERT INTO workflow_versions (workflow_id, version, plugin_id, grants, config, limits, retry, concurrency, created_by, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO workflow_versions (workflow_id, version, plugin_id, grants, config, limits, retry, concurrency, created_by, created_at, audit) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(id.0)
     .bind(version)
@@ -110,6 +114,7 @@ pub async fn put(
     .bind(new.concurrency.map(i64::from))
     .bind(new.created_by.0)
     .bind(now.as_micros())
+    .bind(new.audit.as_str())
     .execute()
     .await?;
     // A higher limit lets parked runs come up; each that is still too many is parked again.
@@ -269,7 +274,7 @@ pub async fn delete(tx: &mut Tx, org: OrgId, id: WorkflowId, now: Timestamp) -> 
 }
 
 fn read(row: &Row) -> Result<Workflow, StorageError> {
-    let digest: Vec<u8> = row.get(4)?;
+    let (digest, audit): (Vec<u8>, String) = (row.get(4)?, row.get(13)?);
     Ok(Workflow {
         id: row.id(0)?,
         name: row.get(1)?,
@@ -282,6 +287,8 @@ fn read(row: &Row) -> Result<Workflow, StorageError> {
         limits: row.json(7, "workflow_versions.limits")?,
         retry: row.json(8, "workflow_versions.retry")?,
         concurrency: row.get::<Option<i64>>(9)?.and_then(|n| u32::try_from(n).ok()),
+        audit: AuditClass::from_word(&audit)
+            .ok_or_else(|| StorageError::damaged("workflow_versions.audit", audit))?,
         paused_at: row.maybe_time(10)?,
         created_at: row.time(11)?,
         updated_at: row.time(12)?,

@@ -1,15 +1,18 @@
 //! `factotum admin`: what is done on the server's own machine, with its database.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use factotum_model::{Redacted, SystemClock};
+use factotum_storage::{Storage, organizations};
 use serde_json::json;
 
 use super::exit::CommandError;
 use super::input;
 use super::output::Output;
 use super::serve::{DataArgs, environment};
-use crate::config::master_key;
+use crate::config::{master_key, retention};
+use crate::operations::audit;
 use crate::operations::organization::{
     Bootstrap, BootstrapError, Recovery, RecoveryError, bootstrap, recover,
 };
@@ -30,6 +33,22 @@ enum AdminCommand {
     Recover(RecoverArgs),
     /// Bring the database up to this version of the program
     Migrate {
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// Remove the sealed beginning of the audit trail that is past its time, as `retention.audit_days` does each hour
+    Retain {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Entries older than this go: 30 days or more
+        #[arg(long, value_name = "DAYS")]
+        days: u64,
+        /// Of this organization, by name or id; of all of them unless given
+        #[arg(long, value_name = "NAME")]
+        org: Option<String>,
+    },
+    /// Write the database anew, without the traces of what was erased or removed, with the server stopped
+    Compact {
         #[command(flatten)]
         data: DataArgs,
     },
@@ -84,6 +103,8 @@ pub fn run(args: AdminArgs, output: Output) -> Result<(), CommandError> {
             AdminCommand::Bootstrap(args) => make(args, output).await,
             AdminCommand::Recover(args) => get_back_in(args, output).await,
             AdminCommand::Migrate { data } => migrate(&data, output).await,
+            AdminCommand::Retain { data, days, org } => retain(&data, days, org.as_deref(), output).await,
+            AdminCommand::Compact { data } => compact(&data, output).await,
             AdminCommand::RotateMasterKey { data } => rotate(&data, output).await,
         }
     })
@@ -142,8 +163,47 @@ async fn make(args: BootstrapArgs, output: Output) -> Result<(), CommandError> {
 async fn migrate(data: &DataArgs, output: Output) -> Result<(), CommandError> {
     let config = data.config(&[])?;
     open::make_folder(&config.data.folder).map_err(failed)?;
-    factotum_storage::Storage::migrate(&config.data.migrate_database).await.map_err(failed)?;
+    Storage::migrate(&config.data.migrate_database).await.map_err(failed)?;
     output.thing(&json!({"migrated": true}))
+}
+
+async fn retain(data: &DataArgs, days: u64, org: Option<&str>, output: Output) -> Result<(), CommandError> {
+    let age = retention::age(days).map_err(|reason| CommandError::usage(format!("--days: {reason}")))?;
+    let age =
+        age.ok_or_else(|| CommandError::usage("--days: 0 keeps entries for ever: there is nothing to do"))?;
+    let config = data.config(&[])?;
+    let storage =
+        open::for_a_command(&config, &environment(), Arc::new(SystemClock)).await.map_err(failed)?;
+    let done = retain_of(&storage, org, age).await;
+    storage.close().await;
+    output.thing(&json!({"removed": done?}))
+}
+
+/// How many entries went.
+async fn retain_of(storage: &Storage, named: Option<&str>, age: Duration) -> Result<u64, CommandError> {
+    let mut tx = storage.read().await.map_err(failed)?;
+    let mut all = organizations::list(&mut tx).await.map_err(failed)?;
+    drop(tx);
+    if let Some(named) = named {
+        all.retain(|org| org.name == named || org.id.to_string() == named);
+        if all.is_empty() {
+            return Err(CommandError::usage(format!("--org: there is no organization `{named}`")));
+        }
+    }
+    let mut removed = 0;
+    for org in all {
+        removed += audit::retain(storage, &org, age).await.map_err(failed)?;
+    }
+    Ok(removed)
+}
+
+async fn compact(data: &DataArgs, output: Output) -> Result<(), CommandError> {
+    let config = data.config(&[])?;
+    open::make_folder(&config.data.folder).map_err(failed)?;
+    let lock = open::lock(&config.data.folder).map_err(failed)?;
+    Storage::compact(&config.data.migrate_database).await.map_err(failed)?;
+    drop(lock);
+    output.thing(&json!({"compacted": true}))
 }
 
 /// The new key is on the disk before anything is wrapped by it, so that a crash in between loses nothing: the command is then

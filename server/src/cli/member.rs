@@ -47,6 +47,11 @@ pub enum MemberCommand {
         /// The member's id, acc_…, or the invitation's, inv_…
         id: String,
     },
+    /// Erase the name and addresses of a former member, in the audit trail too; what they did stays on the record
+    Erase {
+        /// The id of the account that was removed, acc_…
+        id: String,
+    },
     /// Set a member's roles; or list, make, change and delete roles
     #[command(subcommand)]
     Role(RoleCommand),
@@ -112,6 +117,10 @@ pub async fn run(command: MemberCommand, remote: &Remote, output: Output) -> Res
             let folder = if id.starts_with("inv_") { "/members/invitations" } else { "/members" };
             remote.json(Method::DELETE, &format!("{folder}/{}", segment(&id)), None).await?;
             output.thing(&json!({"removed": id}))
+        }
+        MemberCommand::Erase { id } => {
+            let path = format!("/members/{}/erase", segment(&id));
+            output.thing(&remote.json(Method::POST, &path, None).await?)
         }
         MemberCommand::Role(command) => role(command, remote, output).await,
     }

@@ -89,6 +89,7 @@ pub const KEYS: &[Key] = &[
     text("mail.from", Default::Derived("factotum@ the mail domain")),
     list("egress.allow"),
     list("proxy.trusted"),
+    number("retention.audit_days", "0"),
     text("oidc.issuer", Default::Derived("none: no log-in by OpenID Connect")),
     text("oidc.client_id", Default::Derived("none")),
     Key { form: Form::Secret, ..text("oidc.client_secret", Default::Derived("from `client_secret_file`")) },

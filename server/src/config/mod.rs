@@ -12,6 +12,7 @@ pub mod master_key;
 pub mod oidc;
 pub mod print;
 pub mod proxy;
+pub mod retention;
 pub mod source;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub use logging::{LogFormat, LoggingConfig};
 pub use mail::MailConfig;
 pub use oidc::OidcConfig;
 pub use proxy::ProxyConfig;
+pub use retention::RetentionConfig;
 pub use source::{Environment, Layers, Origin};
 
 /// The file that is read when no other is named and it exists in the working directory.
@@ -95,6 +97,8 @@ pub struct Config {
     pub egress: EgressConfig,
     /// Which proxies are believed.
     pub proxy: ProxyConfig,
+    /// How long records are kept.
+    pub retention: RetentionConfig,
     /// Bounds.
     pub limits: LimitsConfig,
     /// Log-in at an identity provider; none unless an issuer is set.
@@ -122,6 +126,7 @@ impl Config {
             mail: MailConfig::from_layers(&layers)?,
             egress: EgressConfig::from_layers(&layers)?,
             proxy: ProxyConfig::from_layers(&layers)?,
+            retention: RetentionConfig::from_layers(&layers)?,
             limits: LimitsConfig::from_layers(&layers)?,
             oidc: OidcConfig::from_layers(&layers)?,
             logging: LoggingConfig::from_layers(&layers)?,

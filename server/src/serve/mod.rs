@@ -4,6 +4,7 @@
 
 pub mod logging;
 pub mod open;
+pub mod retention;
 pub mod seal;
 pub mod stop;
 pub mod upkeep;
@@ -111,6 +112,9 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     let (own, until) = (Arc::clone(&services), last.clone());
     tasks.spawn(async move { own.key_cache.run(&own.storage, until).await });
     tasks.spawn(upkeep::run(Arc::clone(&services), last.clone()));
+    if let Some(age) = config.retention.audit {
+        tasks.spawn(retention::run(Arc::clone(&services), age, stop.clone()));
+    }
     // The trail is sealed last: everything else may still write to it.
     let (sealing, sealed) = (TaskTracker::new(), CancellationToken::new());
     sealing.spawn(seal::run(Arc::clone(&services), config.data.folder.clone(), sealed.clone()));

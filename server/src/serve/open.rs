@@ -113,7 +113,8 @@ pub fn make_folder(folder: &Path) -> Result<(), OpenError> {
     builder.create(folder).map_err(|source| OpenError::Folder { path: folder.to_owned(), source })
 }
 
-fn lock(folder: &Path) -> Result<File, OpenError> {
+/// Takes the folder, as a server does.
+pub fn lock(folder: &Path) -> Result<File, OpenError> {
     let path = folder.join(LOCK_FILE);
     let opened = File::options().create(true).truncate(false).write(true).open(&path);
     let file = opened.map_err(|source| OpenError::Folder { path: path.clone(), source })?;

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::operations::invitation::Invited;
+use crate::operations::member::Erasure;
 
 /// An account of the organization.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -41,6 +42,28 @@ impl From<&Account> for MemberView {
             roles: account.roles.clone(),
             created_at: account.created_at.to_string(),
             suspended_at: account.suspended_at.map(|t| t.to_string()),
+        }
+    }
+}
+
+/// A former member of whom nothing is known any more.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Erasure")]
+pub struct ErasureView {
+    /// The account's id, which stays.
+    pub id: String,
+    /// When.
+    pub erased_at: String,
+    /// How many values of the audit trail were erased; none where it was done before.
+    pub audit_values: u64,
+}
+
+impl From<&Erasure> for ErasureView {
+    fn from(erasure: &Erasure) -> Self {
+        Self {
+            id: erasure.account.to_string(),
+            erased_at: erasure.at.to_string(),
+            audit_values: erasure.audit_values,
         }
     }
 }

@@ -122,6 +122,11 @@ pub fn concurrency(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": ["integer", "null"], "minimum": 1, "maximum": MAX_CONCURRENCY})
 }
 
+/// How much of what a workflow's runs do is on the record.
+pub fn audit_class(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"enum": ["activity", "data_access"]})
+}
+
 fn whole(least: u64, most: u64) -> Value {
     json!({"type": "integer", "minimum": least, "maximum": most})
 }

@@ -33,6 +33,8 @@ pub struct WorkflowView {
     pub retry: Value,
     /// How many of its runs may be running at a time.
     pub concurrency: Option<u32>,
+    /// activity, or data_access: each call of the host is on the record too.
+    pub audit: &'static str,
     /// Whether its runs wait.
     pub paused: bool,
     /// When it was made.
@@ -54,6 +56,7 @@ impl From<&Workflow> for WorkflowView {
             limits: workflow.limits.fields().into_iter().collect(),
             retry: serde_json::to_value(&workflow.retry).unwrap_or_default(),
             concurrency: workflow.concurrency,
+            audit: workflow.audit.as_str(),
             paused: workflow.paused_at.is_some(),
             created_at: workflow.created_at.to_string(),
             updated_at: workflow.updated_at.to_string(),
@@ -85,4 +88,7 @@ pub struct SpecSchema {
     /// How many of its runs may be running at a time; null for no limit.
     #[schemars(schema_with = "schema::concurrency", default)]
     concurrency: Option<u32>,
+    /// How much of what its runs do is on the record: data_access is each call of the host too.
+    #[schemars(schema_with = "schema::audit_class", default)]
+    audit: String,
 }

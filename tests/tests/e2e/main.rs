@@ -11,6 +11,8 @@ mod bad_input;
 mod child_runs;
 mod cli;
 mod crash;
+mod data_access;
+mod erasure;
 mod first_start;
 mod invitations;
 mod key_cache;

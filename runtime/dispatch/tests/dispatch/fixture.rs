@@ -106,6 +106,7 @@ impl World {
             limits,
             retry,
             concurrency: None,
+            audit: factotum_model::workflow::AuditClass::default(),
             created_by: self.base,
         };
         let mut tx = self.storage.write().await.unwrap();

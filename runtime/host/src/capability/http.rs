@@ -20,6 +20,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use crate::egress::connect::{ConnectError, Destination, Egress};
 use crate::guest::Gate;
 use crate::meter::Meter;
+use crate::ports::{HttpAnswer, HttpCall};
 
 /// How long a server may take to begin its answer, or between two pieces of it, if the guest set nothing shorter.
 const RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
@@ -85,18 +86,29 @@ impl WasiHttpHooks for Outbound {
                 let Ok(connection) = Arc::clone(&self.connections).try_acquire_owned() else {
                     return Box::new(std::future::ready(Err(Error::ConnectionLimitReached)));
                 };
+                let call = HttpCall {
+                    host: to.grant_name(),
+                    method: request.method().to_string(),
+                    bytes: length(request.headers()).or_else(|| request.body().size_hint().exact()),
+                };
                 Box::new(async move {
-                    let timeout = options.and_then(|o| o.connect_timeout);
-                    let stream = match egress.connect(&to, timeout).await {
-                        Ok(stream) => stream,
-                        Err(ConnectError::Failed(error)) => return Err(error),
-                        Err(ConnectError::Prohibited(reason)) => {
-                            let name = to.grant_name();
-                            gate.record(Action::HTTP_REQUEST, Some(&name), reason).await;
-                            return Err(Error::DestinationIpProhibited);
-                        }
+                    let Ok(begun) = gate.ports.http_begins(&call).await else {
+                        let words =
+                            "the audit trail cannot be written at the moment; the request was not sent";
+                        return Err(Error::InternalError(Some(words.to_owned())));
                     };
-                    let (response, io) = exchange(TokioIo::new(stream), request, options, gate.meter).await?;
+                    let answer = send(&gate, &egress, &to, request, options).await;
+                    if let Some(begun) = begun {
+                        let end = match &answer {
+                            Ok((response, _)) => Ok(HttpAnswer {
+                                status: response.status().as_u16(),
+                                bytes: length(response.headers()),
+                            }),
+                            Err(error) => Err(format!("{error:?}")),
+                        };
+                        gate.ended(call, begun, end).await;
+                    }
+                    let (response, io) = answer?;
                     let io: Io = Box::new(async move {
                         let _connection = connection;
                         Pin::from(io).await
@@ -106,6 +118,31 @@ impl WasiHttpHooks for Outbound {
             }
         }
     }
+}
+
+/// Connects, as far as the egress policy lets it, and sends.
+async fn send(
+    gate: &Gate,
+    egress: &Egress,
+    to: &Destination,
+    request: Request<WasiBody>,
+    options: Option<RequestOptions>,
+) -> Answer {
+    let timeout = options.and_then(|o| o.connect_timeout);
+    let stream = match egress.connect(to, timeout).await {
+        Ok(stream) => stream,
+        Err(ConnectError::Failed(error)) => return Err(error),
+        Err(ConnectError::Prohibited(reason)) => {
+            gate.record(Action::HTTP_REQUEST, Some(&to.grant_name()), reason).await;
+            return Err(Error::DestinationIpProhibited);
+        }
+    };
+    exchange(TokioIo::new(stream), request, options, Arc::clone(&gate.meter)).await
+}
+
+/// What a head says of the size of its body.
+fn length(headers: &http::HeaderMap) -> Option<u64> {
+    headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// One request and its response on a fresh HTTP/1.1 connection.

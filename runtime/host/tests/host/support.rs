@@ -272,6 +272,21 @@ impl Ports for TestPorts {
         }
     }
 
+    async fn http_begins(
+        &self,
+        _: &factotum_host::HttpCall,
+    ) -> Result<Option<factotum_model::AuditId>, PortError> {
+        Ok(None)
+    }
+
+    async fn http_ended(
+        &self,
+        _: &factotum_host::HttpCall,
+        _: factotum_model::AuditId,
+        _: Result<factotum_host::HttpAnswer, String>,
+    ) {
+    }
+
     async fn denied(&self, action: Action, name: Option<&str>, reason: &str) {
         // As a database would: not at once.
         tokio::task::yield_now().await;

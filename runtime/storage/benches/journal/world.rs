@@ -68,6 +68,7 @@ pub async fn open(url: String) -> Outcome<(Storage, NewRun)> {
         limits: Limits::default(),
         retry: RetryPolicy::default(),
         concurrency: None,
+        audit: factotum_model::workflow::AuditClass::default(),
         created_by: org.base_account,
     };
     let (workflow, _) = workflows::put(&mut tx, org.id, "echo", &version, now).await?;

@@ -62,6 +62,7 @@ pub async fn workflow(
         limits: Limits::default(),
         retry: RetryPolicy::default(),
         concurrency,
+        audit: factotum_model::workflow::AuditClass::default(),
         created_by: org.base_account,
     };
     workflows::put(tx, org.id, name, &new, org.created_at).await.map(|(workflow, _)| workflow.id)

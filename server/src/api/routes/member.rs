@@ -18,7 +18,7 @@ use crate::api::parameters::{Parameters, listed, page};
 use crate::operations::member::{self, MemberChange};
 use crate::operations::{Caller, OperationError, Services};
 use crate::view::PageView;
-use crate::view::member::MemberView;
+use crate::view::member::{ErasureView, MemberView};
 
 /// Adds the routes.
 pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
@@ -50,6 +50,16 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
                 .grant(Action::MEMBERS_DELETE)
                 .gives_nothing(204, "Removed"),
             remove,
+        )
+        .add(
+            Endpoint::post(
+                "/api/v1/members/{id}/erase",
+                "eraseMember",
+                "Erase what is known of a former member; a service account is refused",
+            )
+            .grant(Action::MEMBERS_DELETE)
+            .gives::<ErasureView>(200, "What was erased"),
+            erase,
         )
 }
 
@@ -101,4 +111,8 @@ async fn change(
 async fn remove(services: State, caller: Caller, Path(id): Path<String>) -> Answer<StatusCode> {
     member::remove(&services, &caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn erase(services: State, caller: Caller, Path(id): Path<String>) -> Answer<Json<ErasureView>> {
+    Ok(Json((&member::erase(&services, &caller, &id).await?).into()))
 }

@@ -1,5 +1,9 @@
 //! Reading the audit trail. What must hold: who reads it is on the record too, one entry per query, before the answer.
 
+mod retain;
+
+pub use retain::retain;
+
 use factotum_model::audit::{AuditEntry, AuditOutcome};
 use factotum_model::{Action, AuditId, OrgId};
 use factotum_storage::audit_entries::{self, AuditFilter};

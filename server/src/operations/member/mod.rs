@@ -1,11 +1,13 @@
 //! Settings → Members: who is in the organization.
 
 mod change;
+mod erase;
 mod me;
 mod read;
 mod remove;
 
 pub use change::{MemberChange, change};
+pub use erase::{Erasure, erase};
 pub use me::me;
 pub use read::{get, list};
 pub use remove::remove;
@@ -18,6 +20,9 @@ use factotum_storage::roles::{self, Role};
 
 use crate::operations::{OperationError, Work};
 
+const BASE_IMMUTABLE: &str = "this is the organization's base service account: it always exists, with full access, and cannot be changed or removed";
+const KEY_IMMUTABLE: &str = "this is the service account of an API key: revoke the key to remove it, or rotate the key to change what it may do";
+
 /// The person's account that a change is about, with the roles that it has; a service account is refused.
 async fn person(work: &mut Work<'_>, id: &str) -> Result<(Account, Vec<Role>), OperationError> {
     let id: AccountId = id.parse().map_err(|_| OperationError::NotFound)?;
@@ -25,12 +30,8 @@ async fn person(work: &mut Work<'_>, id: &str) -> Result<(Account, Vec<Role>), O
     let account = accounts::get(&mut work.tx, org, id).await?.ok_or(OperationError::NotFound)?;
     work.target(Target::named("account", id, &account.principal.name));
     match account.principal.kind {
-        AccountKind::Base => Err(OperationError::Immutable(
-            "this is the organization's base service account: it always exists, with full access, and cannot be changed or removed",
-        )),
-        AccountKind::ApiKey => Err(OperationError::Immutable(
-            "this is the service account of an API key: revoke the key to remove it, or rotate the key to change what it may do",
-        )),
+        AccountKind::Base => Err(OperationError::Immutable(BASE_IMMUTABLE)),
+        AccountKind::ApiKey => Err(OperationError::Immutable(KEY_IMMUTABLE)),
         AccountKind::Member => {
             let has = roles::of_account(&mut work.tx, org, id).await?;
             Ok((account, has))

@@ -178,10 +178,10 @@ pub(super) async fn found(
     let id = people::add_member(tx, org.id, person, founding.name, "Admin", now).await?;
     let admin = Principal { id, kind: AccountKind::Member, name: founding.name.to_owned() };
     let mut founded = Founded { org, admin, person, entries: Vec::new(), reason };
-    founded.entries = vec![
-        founded.entry("org.create", Target::named("org", founded.org.id, &founded.org.name)),
-        founded.entry("member.create", Target::new("account", founded.admin.id)),
-    ];
+    let mut made = founded.entry("org.create", Target::named("org", founded.org.id, &founded.org.name));
+    // Whose address the entry may get: the first start is made by the Admin's browser.
+    made.targets.push(Target::new("account", founded.admin.id));
+    founded.entries = vec![made, founded.entry("member.create", Target::new("account", founded.admin.id))];
     Ok(founded)
 }
 

@@ -50,6 +50,7 @@ async fn write(
         limits: spec.limits,
         retry: spec.retry,
         concurrency: spec.concurrency,
+        audit: spec.audit,
         created_by: work.caller.principal.id,
     };
     let (workflow, created) = workflows::put(&mut work.tx, org, name, &new, work.now).await?;
@@ -71,5 +72,6 @@ fn summary(workflow: &Workflow) -> serde_json::Value {
         "limits": workflow.limits,
         "retry": workflow.retry,
         "concurrency": workflow.concurrency,
+        "audit": workflow.audit,
     })
 }

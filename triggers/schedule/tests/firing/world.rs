@@ -100,6 +100,7 @@ impl World {
             limits: Limits::default(),
             retry: RetryPolicy::default(),
             concurrency: None,
+            audit: factotum_model::workflow::AuditClass::default(),
             created_by: org.base_account,
         };
         let (workflow, _) = workflows::put(&mut tx, org.id, "echo", &version, now).await.unwrap();
