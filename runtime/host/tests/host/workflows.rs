@@ -156,7 +156,7 @@ async fn so_many_wait_and_the_next_is_told_so() {
     }
     let attempt = Attempt { ports: Arc::clone(&ports), ..Attempt::granted(&["workflows:run"]) };
     let late = waiting(&fixture, &attempt).await;
-    let refused = tokio::time::timeout(Duration::from_secs(60), late).await;
+    let refused = tokio::time::timeout(Duration::from_mins(1), late).await;
     let answers = output(refused.expect("it does not wait").unwrap());
     assert_eq!(answers[0]["error"]["kind"], "unavailable");
     ports.finish("slow", ChildEnd::Output("1".into()));
