@@ -14,6 +14,7 @@ use factotum_storage::{StorageError, blobs};
 use serde_json::json;
 
 use crate::data_access::DataAccess;
+use crate::denials::Denials;
 use crate::dispatcher::Inner;
 use crate::ports::RunPorts;
 use crate::versions::Version;
@@ -57,6 +58,7 @@ async fn execute(inner: &Inner, run: &Arc<Claimed>, slot: Slot, interrupt: &Inte
     };
     let asked = version.audit == AuditClass::DataAccess;
     let data = asked.then(|| Arc::new(DataAccess::of(inner.storage.clone(), Arc::clone(run))));
+    let denials = Arc::new(Denials::default());
     let invocation = Invocation {
         run: RunContext {
             id: run.run_id,
@@ -75,6 +77,7 @@ async fn execute(inner: &Inner, run: &Arc<Claimed>, slot: Slot, interrupt: &Inte
             lease: Arc::clone(&inner.lease),
             interrupt: interrupt.clone(),
             draining: inner.draining.clone(),
+            denials: Arc::clone(&denials),
             data: data.clone(),
         }),
         interrupt: interrupt.clone(),
@@ -84,6 +87,9 @@ async fn execute(inner: &Inner, run: &Arc<Claimed>, slot: Slot, interrupt: &Inte
         && let Err(error) = Box::pin(through_outages(inner, || data.flush())).await
     {
         tracing::error!(%error, run = %run.run_id, "what the run has read could not be put on the record");
+    }
+    if let Err(error) = Box::pin(through_outages(inner, || denials.flush(&inner.storage))).await {
+        tracing::error!(%error, run = %run.run_id, "what the run was denied could not be put on the record");
     }
     let end = match result {
         Ok(output) => End::Succeeded(output.into_value().to_string()),

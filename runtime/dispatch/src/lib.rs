@@ -9,6 +9,7 @@
 mod attempt;
 mod children;
 mod data_access;
+mod denials;
 mod dispatcher;
 mod lease;
 mod metrics;

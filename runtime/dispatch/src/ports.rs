@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::data_access::{self, DataAccess};
+use crate::denials::Denials;
 use crate::lease::Lease;
 
 /// One run's ports.
@@ -27,6 +28,8 @@ pub(crate) struct RunPorts {
     pub(crate) interrupt: Interrupt,
     /// This node takes no more work.
     pub(crate) draining: CancellationToken,
+    /// What this attempt was denied.
+    pub(crate) denials: Arc<Denials>,
     /// Where the workflow asks for each call to be on the record.
     pub(crate) data: Option<Arc<DataAccess>>,
 }
@@ -180,7 +183,7 @@ impl Ports for RunPorts {
         let mut entry = data_access::entry(&self.storage, run, action, name, AuditOutcome::Denied);
         entry.reason = Some(reason.to_owned());
         entry.targets = name.map(|name| Target::new(action.resource(), name)).into_iter().collect();
-        if let Err(error) = self.storage.journal().record(entry).await {
+        if let Err(error) = self.denials.record(&self.storage, action, entry).await {
             tracing::error!(%error, run = %run.run_id, %action, "a denial could not be recorded; it stays denied");
         }
     }

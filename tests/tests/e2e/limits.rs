@@ -38,6 +38,21 @@ fn upload_all(api: &Api) {
 }
 
 on_both_backends! {
+    fn a_guest_cannot_flood_the_trail_with_its_denials(backend: Backend) {
+        let server = Server::start(backend);
+        let api = server.api();
+        api.deploy_with("chatty", &json!({"limits": {"host_calls": 2_000}}));
+        let run = api.run("chatty", &json!({"what": "kv"}));
+        assert_eq!(run["outcome"]["error"]["code"], "host_call_limit", "{run}");
+        let attempts = run["attempt"].as_u64().unwrap() as usize;
+        let denied = api.audit(&format!("run={}&action=kv.read&outcome=denied", run["id"].as_str().unwrap()));
+        assert_eq!(denied.len(), 21 * attempts, "the first 20 of an attempt, and one for the rest");
+        // Newest first: what was counted is told last.
+        let counted = denied[0]["reason"].as_str().unwrap();
+        let more = counted.split("(and ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+        assert!(more.parse::<u32>().unwrap() > 1_900, "{counted}");
+    }
+
     fn each_hostile_guest_ends_with_its_own_code_within_its_limit(backend: Backend) {
         let server = Server::start(backend);
         let api = server.api();
