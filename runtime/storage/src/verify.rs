@@ -2,6 +2,7 @@
 //! runs in bounded memory, needs no master key and changes nothing; and the first thing that is wrong is named with its kind.
 
 mod checkpoints;
+mod personal;
 mod walk;
 
 use factotum_model::audit_log::{Checkpoint, PublicKey, SignedCheckpoint};
@@ -12,7 +13,7 @@ use crate::audit_checkpoints::{self, Epoch};
 use crate::audit_signing_keys::{self, StoredKey};
 use crate::connection::Tx;
 use crate::error::StorageError;
-use crate::{audit_sealing, dialect, organizations};
+use crate::{audit_sealing, dialect, organizations, retention};
 
 /// For how long an entry may have waited for its commit, at the most, before it was sealed: one that says to be older than that, and is no
 /// leaf, was put there later.
@@ -91,6 +92,8 @@ pub struct Report {
     pub epochs: Vec<Epoch>,
     /// The keys that sign.
     pub keys: Vec<PublicKey>,
+    /// How many at the beginning were removed for their age; their leaves are there.
+    pub removed: u64,
     /// Entries that are not sealed yet.
     pub unsealed: u64,
     /// When the oldest of them was recorded.
@@ -129,6 +132,7 @@ pub async fn organization(
         checkpoints: 0,
         epochs: audit_checkpoints::epochs(tx, org).await?,
         keys: keys.iter().map(|key| key.public).collect(),
+        removed: retention::removed(tx, org).await?,
         unsealed: 0,
         unsealed_since: None,
         finding: None,
@@ -139,6 +143,9 @@ pub async fn organization(
         let walked = walk::leaves(tx, &report, &outside).await?;
         report.checkpoints = walked.checkpoints;
         finding = walked.finding;
+    }
+    if finding.is_none() {
+        finding = removal(tx, &report).await?;
     }
     if finding.is_none() {
         finding = checkpoints::outside(&report, &outside, &known.keys);
@@ -168,6 +175,30 @@ fn trusted_keys(org: OrgId, keys: &[StoredKey], pinned: &[PublicKey]) -> Option<
         keys.iter().map(|key| key.public.short()).collect::<Vec<_>>().join(", ")
     );
     Some(Finding::new(Kind::Rewritten, reason))
+}
+
+/// That a beginning that is gone was removed by the program, which puts that on the record.
+async fn removal(tx: &mut Tx, report: &Report) -> Result<Option<Finding>, StorageError> {
+    if report.removed == 0 {
+        return Ok(None);
+    }
+    let size = report.removed;
+    let row = tx
+        .query(
+            "SELECT count(*) FROM audit_entries WHERE org_id = $1 AND action = 'audit.retain' AND (detail LIKE $2 OR detail LIKE $3)",
+        )
+        .bind(report.org.0)
+        .bind(format!("%\"to\":{size},%"))
+        .bind(format!("%\"to\":{size}}}%"))
+        .fetch_optional()
+        .await?;
+    if row.map_or(Ok(0), |row| row.get::<i64>(0))? > 0 {
+        return Ok(None);
+    }
+    let reason = format!(
+        "the entries of the first {size} leaves are gone, and no entry says that they were past their time"
+    );
+    Ok(Some(Finding::new(Kind::Missing, reason).at(0, None).before(size)))
 }
 
 /// Counts what is not sealed, and looks for what cannot simply be new.

@@ -106,7 +106,7 @@ fn document(report: &Report) -> Value {
     });
     json!({
         "org": report.org, "name": report.name, "clean": report.finding.is_none(),
-        "sealed": head.map_or(0, |head| head.size), "unsealed": report.unsealed,
+        "sealed": head.map_or(0, |head| head.size), "unsealed": report.unsealed, "removed": report.removed,
         "checkpoints": report.checkpoints, "epoch": head.map(|head| head.epoch), "epochs": report.epochs.len(),
         "root": head.map(|head| head.root.to_string()), "signed_at": head.map(|head| head.at.to_string()),
         "keys": report.keys.iter().map(PublicKey::short).collect::<Vec<_>>(), "finding": finding,
@@ -137,8 +137,13 @@ fn line(report: &Report) -> String {
     } else {
         String::new()
     };
+    let removed = if report.removed > 0 {
+        format!(", {} of them removed for their age", report.removed)
+    } else {
+        String::new()
+    };
     format!(
-        "{name}: clean: {} entries are as they were sealed, up to {}; {} not sealed yet{since}; {} checkpoints, epoch {}{begun}, keys {}",
+        "{name}: clean: {} entries are as they were sealed{removed}, up to {}; {} not sealed yet{since}; {} checkpoints, epoch {}{begun}, keys {}",
         head.size,
         head.at,
         report.unsealed,

@@ -8,7 +8,7 @@ use factotum_model::AuditId;
 use factotum_model::audit_log::{Frontier, Hash, Leaf, SignedCheckpoint};
 
 use super::checkpoints::Stream;
-use super::{Finding, Kind, Report};
+use super::{Finding, Kind, Report, personal};
 use crate::audit_leaves::{self, LEAF_WIDTH};
 use crate::audit_nodes::{self, Node};
 use crate::connection::{Row, Tx};
@@ -77,8 +77,11 @@ async fn to_the_end(
         let sql = seal::leaves(tx.backend());
         let rows = tx.query_built(sql).bind(report.org.0).bind(from as i64).fetch_all().await?;
         let last_page = rows.len() < PAGE;
+        let mut committed = Vec::new();
         for row in &rows {
             let leaf = Read::of(row)?;
+            let detail = row.get::<Option<String>>(5).ok().flatten();
+            committed.extend(personal::committed(leaf.index, leaf.entry, detail.as_deref()));
             if let Some(finding) = compare(tx, report, &leaf, tree.size(), signed).await? {
                 return Ok(Some(finding));
             }
@@ -97,6 +100,9 @@ async fn to_the_end(
             if let Some(finding) = from_outside(&mut wanted, &tree, stream.good) {
                 return Ok(Some(finding));
             }
+        }
+        if let Some(finding) = personal::check(tx, &committed).await? {
+            return Ok(Some(finding));
         }
         if last_page {
             break;
@@ -145,6 +151,7 @@ async fn compare(
             ),
             None => at(Kind::Altered, "the entry is not what was sealed: one of its columns was changed"),
         },
+        Ok(None) if leaf.index < report.removed => None,
         Ok(None) => at(Kind::Missing, "the entry was sealed, and is gone"),
         Err(error) => at(Kind::Altered, &format!("the entry cannot be read: {error}")),
     })

@@ -1,16 +1,12 @@
 //! Reading the audit trail. What must hold: who reads it is on the record too, one entry per query, before the answer.
 
-<<<<<<< HEAD
-mod retain;
-
-pub use retain::retain;
-=======
 mod keeping;
 mod log;
+mod retain;
 
 pub use keeping::{Kept, restored, rotate_key};
 pub use log::{VerifierKey, checkpoint, inclusion, keys};
->>>>>>> 1b1daad (audit: Verify the trail from the database alone; publish checkpoint, keys and proofs)
+pub use retain::retain;
 
 use factotum_model::audit::{AuditEntry, AuditOutcome};
 use factotum_model::{Action, AuditId, OrgId};
