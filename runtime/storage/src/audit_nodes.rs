@@ -34,7 +34,13 @@ pub(crate) async fn append(tx: &mut Tx, org: OrgId, nodes: &[Node]) -> Result<()
 }
 
 /// The hashes `from..to` of a level in powers of 256, 0 being the leaves; fewer if some are not there.
-async fn hashes(tx: &mut Tx, org: OrgId, level: u8, from: u64, to: u64) -> Result<Vec<Hash>, StorageError> {
+pub(crate) async fn hashes(
+    tx: &mut Tx,
+    org: OrgId,
+    level: u8,
+    from: u64,
+    to: u64,
+) -> Result<Vec<Hash>, StorageError> {
     if from >= to {
         return Ok(Vec::new());
     }

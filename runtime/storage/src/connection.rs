@@ -57,6 +57,18 @@ impl Tx {
         Ok(Self { inner, texts })
     }
 
+    /// A transaction that only reads, and sees one instant.
+    pub(crate) async fn snapshot(pools: &Pools, texts: Arc<Texts>) -> Result<Self, StorageError> {
+        let begin = dialect::begin_snapshot(pools.backend());
+        let inner = match pools {
+            Pools::Sqlite { readers, .. } => Inner::SqliteWrite(readers.begin_with(begin).await?),
+            Pools::Postgres { pool, breaker } => {
+                Inner::PostgresWrite(breaker.connect(pool.begin_with(begin)).await?)
+            }
+        };
+        Ok(Self { inner, texts })
+    }
+
     pub(crate) const fn backend(&self) -> Backend {
         match self.inner {
             Inner::SqliteWrite(_) | Inner::SqliteRead(_) => Backend::Sqlite,

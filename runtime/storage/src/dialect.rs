@@ -83,6 +83,27 @@ impl Pools {
         }
     }
 
+    /// Connects to a database that is there, to read only.
+    pub(crate) async fn connect_read_only(url: &str) -> Result<Self, StorageError> {
+        if !url.starts_with("sqlite:") {
+            return Self::connect(url, 2).await;
+        }
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(|e| StorageError::Setup(format!("the database URL cannot be read: {e}")))?
+            .read_only(true)
+            .busy_timeout(ACQUIRE_TIMEOUT)
+            .disable_statement_logging();
+        if !options.get_filename().is_file() {
+            let path = options.get_filename().display();
+            return Err(StorageError::Setup(format!(
+                "there is no database {path}; name its folder with --data"
+            )));
+        }
+        let pool = SqlitePoolOptions::new().max_connections(2).acquire_timeout(ACQUIRE_TIMEOUT);
+        let readers = pool.connect_with(options).await?;
+        Ok(Self::Sqlite { writer: readers.clone(), readers })
+    }
+
     pub(crate) const fn backend(&self) -> Backend {
         match self {
             Self::Sqlite { .. } => Backend::Sqlite,
@@ -150,6 +171,14 @@ pub(crate) const fn begin(backend: Backend) -> &'static str {
     match backend {
         Backend::Sqlite => "BEGIN IMMEDIATE",
         Backend::Postgres => "BEGIN",
+    }
+}
+
+/// How a transaction begins that reads one instant. SQLite's sees what was there at its first read.
+pub(crate) const fn begin_snapshot(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Sqlite => "BEGIN",
+        Backend::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     }
 }
 

@@ -15,7 +15,7 @@ use crate::audit_sealing::{self, Place, Unsealed};
 use crate::connection::Tx;
 use crate::error::StorageError;
 use crate::storage::Storage;
-use crate::{audit_entries, audit_leaves, audit_nodes, audit_signing_keys, organizations};
+use crate::{audit_entries, audit_leaves, audit_nodes, audit_signing_keys, dialect, organizations};
 
 /// How many entries are sealed in one transaction at the most: SQLite's only writer is held no longer than that takes.
 pub const BATCH: u32 = 1000;
@@ -276,6 +276,25 @@ pub async fn begin_epoch(
     audit_entries::append(tx, &[entry]).await?;
     let key = audit_signing_keys::current(storage, tx, org, now).await?;
     sign(tx, &key, head.index + 1, Checkpoint { epoch, at: now, ..head.checkpoint }).await
+}
+
+/// As [`begin_epoch`], if the organization has a log.
+pub async fn begin_epoch_of(
+    storage: &Storage,
+    tx: &mut Tx,
+    org: OrgId,
+    reason: &str,
+) -> Result<Option<Stored>, StorageError> {
+    if audit_checkpoints::newest(tx, org).await?.is_none() {
+        return Ok(None);
+    }
+    begin_epoch(storage, tx, org, 0, reason).await.map(Some)
+}
+
+/// Waits until no other transaction seals, and keeps sealers away until this one ends. It comes first in the transaction.
+pub async fn wait_turn(tx: &mut Tx) -> Result<(), StorageError> {
+    let Some(sql) = dialect::turn(tx.backend()) else { return Ok(()) };
+    tx.query(sql).bind(dialect::seal::TURN).execute().await.map(drop)
 }
 
 /// Signs the log once more as it is: after a new key, so that the newest checkpoint is signed by it.

@@ -52,6 +52,25 @@ enum AdminCommand {
         #[command(flatten)]
         data: DataArgs,
     },
+    /// Put a new key in the place of the one that signs the audit trail
+    RotateAuditKey {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Of this organization only: its name or id
+        #[arg(long, value_name = "NAME")]
+        org: Option<String>,
+    },
+    /// Say that the database was restored from a backup: the audit log begins a new epoch
+    Restored {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Which backup, and why: it goes on the record
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Of this organization only: its name or id
+        #[arg(long, value_name = "NAME")]
+        org: Option<String>,
+    },
     /// Put a new master key in the place of the one in the data folder, with the server stopped
     RotateMasterKey {
         #[command(flatten)]
@@ -106,6 +125,18 @@ pub fn run(args: AdminArgs, output: Output) -> Result<(), CommandError> {
             AdminCommand::Retain { data, days, org } => retain(&data, days, org.as_deref(), output).await,
             AdminCommand::Compact { data } => compact(&data, output).await,
             AdminCommand::RotateMasterKey { data } => rotate(&data, output).await,
+            AdminCommand::RotateAuditKey { data, org } => {
+                let storage = opened(&data).await?;
+                let done = audit::rotate_key(&storage, &SystemClock, org.as_deref()).await;
+                storage.close().await;
+                kept(done.map_err(failed)?, output)
+            }
+            AdminCommand::Restored { data, reason, org } => {
+                let storage = opened(&data).await?;
+                let done = audit::restored(&storage, org.as_deref(), reason.trim()).await;
+                storage.close().await;
+                kept(done.map_err(failed)?, output)
+            }
         }
     })
 }
@@ -223,6 +254,23 @@ async fn rotate(data: &DataArgs, output: Output) -> Result<(), CommandError> {
     rotation.finish()?;
     drop(lock);
     output.thing(&json!({"rotated": true}))
+}
+
+async fn opened(data: &DataArgs) -> Result<Storage, CommandError> {
+    let config = data.config(&[])?;
+    open::for_a_command(&config, &environment(), Arc::new(SystemClock)).await.map_err(failed)
+}
+
+/// The logs that were worked on.
+fn kept(done: Vec<audit::Kept>, output: Output) -> Result<(), CommandError> {
+    if done.is_empty() {
+        return Err(CommandError::failed("nothing is sealed yet, so there is nothing to change"));
+    }
+    let items: Vec<_> = done
+        .into_iter()
+        .map(|kept| json!({"org": kept.org.name, "epoch": kept.epoch, "verifier_key": kept.verifier_key}))
+        .collect();
+    output.list(&json!({"items": items}), &[("ORG", "/org"), ("EPOCH", "/epoch"), ("KEY", "/verifier_key")])
 }
 
 fn failed(error: impl std::fmt::Display) -> CommandError {

@@ -1,11 +1,14 @@
-//! `factotum audit`: read the audit trail.
+//! `factotum audit`: read the audit trail, and its log.
 
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use serde_json::json;
+
+use super::audit_verify::VerifyArgs;
 use super::exit::CommandError;
 use super::output::{Column, Output};
-use super::remote::{Remote, query};
+use super::remote::{Remote, query, segment};
 
 const COLUMNS: &[Column] = &[
     ("AT", "/at"),
@@ -17,6 +20,8 @@ const COLUMNS: &[Column] = &[
     ("TARGET", "/targets/0/id"),
     ("REASON", "/reason"),
 ];
+
+const KEY_COLUMNS: &[Column] = &[("SINCE", "/created_at"), ("KEY", "/verifier_key")];
 
 /// Which entries.
 #[derive(Debug, clap::Args)]
@@ -77,6 +82,17 @@ pub enum AuditCommand {
         #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
     },
+    /// Print the newest signed checkpoint, to be kept elsewhere
+    Checkpoint,
+    /// List the keys that sign checkpoints, the newest first
+    Keys,
+    /// Print the proof that an entry is in the signed log, as JSON
+    Proof {
+        /// The entry
+        entry: String,
+    },
+    /// Verify the trail against its log, on the server's own machine or wherever its database can be reached
+    Verify(Box<VerifyArgs>),
 }
 
 impl Filters {
@@ -102,6 +118,24 @@ pub async fn run(command: AuditCommand, remote: &Remote, output: Output) -> Resu
         AuditCommand::List { filters, limit } => {
             output.list(&remote.list("/audit", &filters.pairs(), limit).await?, COLUMNS)
         }
+        AuditCommand::Checkpoint => {
+            let mut note = Vec::new();
+            let read = remote.stream("/audit/checkpoint", |chunk| {
+                note.extend_from_slice(chunk);
+                Ok(())
+            });
+            read.await?;
+            if output.json {
+                return output.document(&json!({"checkpoint": String::from_utf8_lossy(&note)}));
+            }
+            output.bytes(&note)
+        }
+        AuditCommand::Keys => output.list(&remote.get("/audit/keys").await?, KEY_COLUMNS),
+        AuditCommand::Proof { entry } => {
+            output.document(&remote.get(&format!("/audit/{}/proof", segment(&entry))).await?)
+        }
+        // It asks no server, and is run before one is looked for.
+        AuditCommand::Verify(args) => super::audit_verify::run(&args, output),
         AuditCommand::Export { filters, format, to } => {
             let mut all = filters.pairs().to_vec();
             all.push(("format", Some(&format)));

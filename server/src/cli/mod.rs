@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod audit;
+pub mod audit_verify;
 pub mod completions;
 pub mod exit;
 pub mod input;
@@ -68,7 +69,7 @@ enum Command {
     /// Set secrets that workflows use
     #[command(subcommand)]
     Secret(secret::SecretCommand),
-    /// Read the audit trail
+    /// Read the audit trail, prove and verify it
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Print completions for a shell
@@ -104,6 +105,7 @@ fn run(cli: Cli) -> Result<(), CommandError> {
         Command::Serve(args) => serve::run(*args, output),
         Command::Admin(args) => admin::run(*args, output),
         Command::Completions(args) => completions::run(&args, output),
+        Command::Audit(audit::AuditCommand::Verify(args)) => audit_verify::run(&args, output),
         client => {
             let remote = Remote::from_args(&cli.remote)?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -2,6 +2,7 @@
 //! no view has a field for a secret but the ones that show it once.
 
 pub mod audit;
+pub mod audit_log;
 pub mod event;
 pub mod identity;
 pub mod key;

@@ -7,6 +7,7 @@ mod attacks;
 mod audit;
 mod audit_intents;
 mod audit_kill;
+mod audit_log;
 mod bad_input;
 mod child_runs;
 mod cli;

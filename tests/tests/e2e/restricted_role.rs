@@ -34,7 +34,7 @@ fn the_programs_role_cannot_touch_the_record_and_the_program_needs_no_more() {
     )
     .unwrap();
     for sql in [
-        format!("REVOKE UPDATE, DELETE, TRUNCATE ON audit_entries FROM {app}"),
+        format!("REVOKE UPDATE, DELETE, TRUNCATE ON audit_entries, audit_leaves, audit_nodes, audit_epochs, audit_checkpoints, audit_signing_keys FROM {app}"),
         format!("REVOKE DELETE, TRUNCATE ON audit_personal FROM {app}"),
         format!("REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON audit_retention FROM {app}"),
         format!("GRANT EXECUTE ON FUNCTION retain_audit TO {app}"),
@@ -90,6 +90,9 @@ fn the_programs_role_cannot_touch_the_record_and_the_program_needs_no_more() {
         "DELETE FROM audit_entries",
         "UPDATE audit_entries SET outcome = 'ok'",
         "TRUNCATE audit_entries",
+        "DELETE FROM audit_leaves",
+        "UPDATE audit_checkpoints SET note = ''",
+        "TRUNCATE audit_signing_keys",
         "DELETE FROM audit_personal",
         "TRUNCATE audit_personal",
         "UPDATE audit_personal SET value = 'Eve'",

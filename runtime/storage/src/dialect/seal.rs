@@ -12,12 +12,15 @@ pub(crate) const fn no_bound(backend: Backend) -> &'static str {
     }
 }
 
+/// The number of the sealers' turn on PostgreSQL, the bytes of `seal`; turns of organizations are 64 bits of random ids.
+pub(crate) const TURN: i64 = 0x7365_616C;
+
 /// Whether it is this one's turn to seal, until the transaction ends: 1 or 0. SQLite has one writer: whoever writes has the turn.
 pub(crate) const fn sealers_turn(backend: Backend) -> &'static str {
     match backend {
         Backend::Sqlite => "SELECT 1",
         Backend::Postgres => {
-            // The bytes of `seal`; turns of organizations are 64 bits of random ids.
+            // The number is `TURN`.
             "SELECT CASE WHEN pg_try_advisory_xact_lock(1936023916) THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END"
         }
     }
@@ -42,15 +45,14 @@ pub(crate) const fn is_foreign(backend: Backend) -> &'static str {
 /// entry's transaction, and the bound is a snapshot: what that did not see, for not having begun or not having committed then, is new.
 /// A number beyond the cluster's newest came with a dump of another cluster; such entries are looked at when there is no bound.
 pub(crate) fn unsealed(backend: Backend) -> String {
-    let (place, bound, new, order) = match backend {
+    let place = place(backend);
+    let (bound, new, order) = match backend {
         Backend::Sqlite => (
-            "e.seq",
             "CAST((SELECT max(seq) FROM audit_entries) AS TEXT)",
             "e.seq > max(CAST($1 AS INTEGER), $2) AND $3 IS NOT NULL",
             "e.seq",
         ),
         Backend::Postgres => (
-            "CAST(CAST(e.xid AS TEXT) AS BIGINT)",
             "CAST(pg_current_snapshot() AS TEXT)",
             "e.xid >= pg_snapshot_xmin(CAST($1 AS pg_snapshot)) \
              AND (e.xid >= pg_snapshot_xmax(CAST($1 AS pg_snapshot)) \
@@ -66,4 +68,39 @@ pub(crate) fn unsealed(backend: Backend) -> String {
          AND NOT EXISTS (SELECT 1 FROM audit_leaves l WHERE l.entry_id = e.id AND l.org_id = e.org_id) \
          ORDER BY {order} LIMIT $4"
     )
+}
+
+/// How many leaves are read at a time.
+pub(crate) const PAGE: usize = 2000;
+
+/// The leaves of an organization, `$1`, from index `$2` on, a page of them, with their entries as far as they are there: the columns of a
+/// leaf, then index, entry and hash as the log has them, then the entry's place in the order of commits.
+pub(crate) fn leaves(backend: Backend) -> String {
+    let place = place(backend);
+    format!(
+        "SELECT {LEAF_COLUMNS}, l.leaf_index, l.entry_id, l.leaf_hash, {place} FROM \
+         (SELECT org_id, leaf_index, entry_id, leaf_hash FROM audit_leaves WHERE org_id = $1 AND leaf_index >= $2 ORDER BY leaf_index LIMIT {PAGE}) l \
+         LEFT JOIN audit_entries e ON e.org_id = l.org_id AND e.id = l.entry_id ORDER BY l.leaf_index"
+    )
+}
+
+/// The entries of an organization, `$1`, that are no leaves: id, time, and whether they are within the bound `$2`, 1 or 0. The oldest
+/// first, at most `$3`.
+pub(crate) fn not_sealed(backend: Backend) -> String {
+    let within = match backend {
+        Backend::Sqlite => "e.seq <= CAST($2 AS INTEGER)",
+        Backend::Postgres => "pg_visible_in_snapshot(e.xid, CAST($2 AS pg_snapshot))",
+    };
+    format!(
+        "SELECT e.id, e.at, CASE WHEN {within} THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END FROM audit_entries e \
+         WHERE e.org_id = $1 AND NOT EXISTS (SELECT 1 FROM audit_leaves l WHERE l.entry_id = e.id AND l.org_id = e.org_id) \
+         ORDER BY e.at LIMIT $3"
+    )
+}
+
+const fn place(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Sqlite => "e.seq",
+        Backend::Postgres => "CAST(CAST(e.xid AS TEXT) AS BIGINT)",
+    }
 }

@@ -41,3 +41,4 @@ mod seal;
 mod seal_postgres;
 mod secrets;
 mod tenancy;
+mod verify;

@@ -230,6 +230,20 @@ impl Raw {
         }
     }
 
+    /// The first column of the first row, a text.
+    pub async fn text(&mut self, sql: &str) -> String {
+        match self {
+            Self::Sqlite(c) => {
+                sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(c).await.unwrap()
+            }
+            Self::Postgres(c) => {
+                // What SQLite calls hex, of an id.
+                let sql = sql.replace("lower(hex(entry_id))", "replace(CAST(entry_id AS TEXT), '-', '')");
+                sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(c).await.unwrap()
+            }
+        }
+    }
+
     /// Runs statements on a table as its owner does who first takes its guards away, and puts them back.
     pub async fn without_guards(&mut self, table: &str, sql: &str) {
         match self {
@@ -253,6 +267,14 @@ impl Raw {
                 );
                 sqlx::raw_sql(sqlx::AssertSqlSafe(all)).execute(c).await.unwrap();
             }
+        }
+    }
+
+    /// The bound of a database of which nothing is sealed, as it is written in a statement.
+    pub const fn no_bound(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "'0'",
+            Self::Postgres(_) => "'1:1:'",
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod api_key;
 pub mod audit;
+pub mod audit_log;
 pub mod event;
 pub mod hook;
 pub mod identity;
@@ -55,6 +56,7 @@ pub fn all() -> Routes<Arc<Services>> {
         run::routes,
         event::routes,
         audit::routes,
+        audit_log::routes,
         secret::routes,
         hook::routes,
         system::routes,

@@ -1,7 +1,11 @@
 //! Reading the audit trail. What must hold: who reads it is on the record too, one entry per query, before the answer.
 
+mod keeping;
+mod log;
 mod retain;
 
+pub use keeping::{Kept, restored, rotate_key};
+pub use log::{VerifierKey, checkpoint, inclusion, keys};
 pub use retain::retain;
 
 use factotum_model::audit::{AuditEntry, AuditOutcome};
