@@ -5,6 +5,7 @@ pub mod audit;
 pub mod event;
 pub mod identity;
 pub mod key;
+pub mod key_report;
 pub mod member;
 pub mod plugin;
 pub mod run;

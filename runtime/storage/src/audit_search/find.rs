@@ -40,13 +40,19 @@ pub async fn find(
         // The entries about a run name it as their target, and are found by it.
         let of_run = AuditFilter { run: Some(run), ..filter.clone() };
         found.extend(tail::find(tx, org, &of_run, before, (0, limit)).await?);
+        in_order(&mut found);
     }
     let search = Search { org, filter, needs: needs(filter), before: before.map_or(Uuid::max(), |id| id.0), limit };
     search.blocks(tx, blocks, &mut found).await?;
-    found.sort_unstable_by(|a, b| b.id.cmp(&a.id));
-    found.dedup_by(|a, b| a.id == b.id);
+    in_order(&mut found);
     found.truncate(limit);
     Ok(found)
+}
+
+/// The newest first, each once: whoever counts them relies on it.
+fn in_order(found: &mut Vec<AuditEntry>) {
+    found.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.id));
+    found.dedup_by_key(|entry| entry.id);
 }
 
 struct Search<'a> {
