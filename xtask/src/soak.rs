@@ -8,14 +8,20 @@ use crate::{guests, postgres, schemathesis, test};
 /// What to soak.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Part of the tests' names: crash, webhooks, two_nodes, audit_kill; or schemathesis
+    /// Part of the tests' names: crash, webhooks, two_nodes; or schemathesis; or audit, the search of a long trail
     name: String,
+    /// How many entries the audit trail has
+    #[arg(long, default_value_t = 10_000_000)]
+    entries: u64,
 }
 
 /// Runs them, one after the other.
 pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
     if options.name == "schemathesis" {
         return schemathesis::soak(interrupt);
+    }
+    if options.name == "audit" {
+        return audit(options.entries, interrupt);
     }
     step("guests", || guests::build(&guests::Options { quiet: true, ..guests::Options::default() }))?;
     let program = step("program", || test::build_tests(interrupt))?;
@@ -31,5 +37,15 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
             .env("FACTOTUM_BIN", &program)
             .env("FACTOTUM_SOAK", "1");
         interrupt.run(&mut tests)
+    })
+}
+
+/// Fills a trail on both databases, and measures each filter. It needs about 2 GB for a million entries.
+fn audit(entries: u64, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let server = step("PostgreSQL", || postgres::start(true, interrupt))?;
+    step("audit", || {
+        let mut bench = cargo();
+        bench.args(["bench", "--bench", "audit", "--", &entries.to_string()]).env(SERVER_VARIABLE, server.url());
+        interrupt.run(&mut bench)
     })
 }

@@ -111,7 +111,25 @@ pub async fn list(
     before: Option<AuditId>,
     limit: u32,
 ) -> Result<Vec<AuditEntry>, StorageError> {
-    let rows = filter.select(tx, org, before, limit).fetch_all().await?;
+    crate::audit_search::find::find(tx, org, filter, before, limit).await
+}
+
+/// The entries with these ids, as far as there are such, in no order. At most as many as one statement takes.
+pub(crate) async fn by_ids(tx: &mut Tx, org: OrgId, ids: &[Uuid]) -> Result<Vec<AuditEntry>, StorageError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut statement = tx.query_rows(
+        "SELECT e.id, e.org_id, e.at, e.action, e.outcome, e.actor_id, e.actor_kind, e.actor_name, e.initiator_kind, e.trigger_id, \
+         e.key_id, e.run_id, e.target_id, e.detail FROM (VALUES {rows}) AS v \
+         JOIN audit_entries e ON e.org_id = v.column1 AND e.id = v.column2",
+        2,
+        ids.len(),
+    );
+    for id in ids {
+        statement = statement.bind(org.0).bind(*id);
+    }
+    let rows = statement.fetch_all().await?;
     read_all(tx, &rows).await
 }
 

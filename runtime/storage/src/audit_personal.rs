@@ -3,13 +3,14 @@
 //! does not fit its commitment is never shown.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use factotum_model::audit::{ALTERED, AuditEntry, ERASED, PersonalValue, SALT_BYTES, commitment};
 use factotum_model::{AuditId, Digest, OrgId};
 use uuid::Uuid;
 
 use crate::audit_filter::escape_like;
+use crate::audit_search::forget::Forgetting;
 use crate::connection::{Row, Tx};
 use crate::error::StorageError;
 use crate::vault;
@@ -137,19 +138,53 @@ pub struct Erased {
 pub async fn erase(tx: &mut Tx, org: OrgId, whose: &Erased) -> Result<u64, StorageError> {
     let mut erased = 0;
     for subject in &whose.subjects {
-        erased += tx
-            .query(
-                "UPDATE audit_personal SET salt = NULL, value = NULL WHERE org_id = $1 AND subject = $2 AND value IS NOT NULL",
-            )
-            .bind(org.0)
-            .bind(*subject)
-            .execute()
-            .await?;
+        erased += erase_subject(tx, org, *subject).await?;
     }
     for word in &whose.words {
         erased += erase_word(tx, org, word).await?;
     }
     Ok(erased)
+}
+
+/// Erases each value that is about this subject.
+async fn erase_subject(tx: &mut Tx, org: OrgId, subject: Uuid) -> Result<u64, StorageError> {
+    let mut erased = 0;
+    loop {
+        let rows = tx
+            .query(
+                "SELECT entry_id, field FROM audit_personal WHERE org_id = $1 AND subject = $2 AND value IS NOT NULL LIMIT $3",
+            )
+            .bind(org.0)
+            .bind(subject)
+            .bind(PAGE as i64)
+            .fetch_all()
+            .await?;
+        let found: Vec<(Uuid, String)> =
+            rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, StorageError>>()?;
+        erase_values(tx, org, &found).await?;
+        erased += found.len() as u64;
+        if rows.len() < PAGE {
+            return Ok(erased);
+        }
+    }
+}
+
+/// Erases these values, and what their entries are found by on account of them; at most [`PAGE`].
+async fn erase_values(tx: &mut Tx, org: OrgId, values: &[(Uuid, String)]) -> Result<(), StorageError> {
+    if values.is_empty() {
+        return Ok(());
+    }
+    let entries: BTreeSet<AuditId> = values.iter().map(|(entry, _)| AuditId(*entry)).collect();
+    let forgetting = Forgetting::begin(tx, org, &entries.into_iter().collect::<Vec<_>>()).await?;
+    tx.insert_rows(
+        "UPDATE audit_personal SET salt = NULL, value = NULL FROM (VALUES {rows}) AS v \
+         WHERE audit_personal.entry_id = v.column1 AND audit_personal.field = v.column2",
+        2,
+        values,
+        |statement, (entry, field)| statement.bind(*entry).bind(field.clone()),
+    )
+    .await?;
+    forgetting.end(tx).await
 }
 
 /// Erases each value that has this word in it: an address anywhere, a name where the value is not known to be about another.
@@ -178,14 +213,7 @@ async fn erase_word(tx: &mut Tx, org: OrgId, word: &str) -> Result<u64, StorageE
                 found.push(after.clone());
             }
         }
-        tx.insert_rows(
-            "UPDATE audit_personal SET salt = NULL, value = NULL FROM (VALUES {rows}) AS v \
-             WHERE audit_personal.entry_id = v.column1 AND audit_personal.field = v.column2",
-            2,
-            &found,
-            |statement, (entry, field)| statement.bind(*entry).bind(field.clone()),
-        )
-        .await?;
+        erase_values(tx, org, &found).await?;
         erased += found.len() as u64;
         if rows.len() < PAGE {
             return Ok(erased);

@@ -13,6 +13,7 @@ pub mod audit_leaves;
 mod audit_nodes;
 pub mod audit_personal;
 mod audit_sealing;
+pub mod audit_search;
 pub mod audit_signing_keys;
 pub mod blobs;
 mod breaker;

@@ -32,6 +32,9 @@ pub struct Filters {
     /// By this account
     #[arg(long)]
     account: Option<String>,
+    /// With this API key
+    #[arg(long)]
+    key: Option<String>,
     /// Of this action, such as api_key.create or api_key.*
     #[arg(long)]
     action: Option<String>,
@@ -47,13 +50,16 @@ pub struct Filters {
     /// About this run
     #[arg(long)]
     run: Option<String>,
+    /// From this address
+    #[arg(long, value_name = "ADDRESS")]
+    ip: Option<String>,
     /// At or after this time
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Before this time
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// With this text
+    /// With these words; the last may be the beginning of one
     #[arg(short, long)]
     query: Option<String>,
 }
@@ -96,15 +102,17 @@ pub enum AuditCommand {
 }
 
 impl Filters {
-    fn pairs(&self) -> [(&'static str, Option<&str>); 10] {
+    fn pairs(&self) -> [(&'static str, Option<&str>); 12] {
         [
             ("actor_kind", self.actor_kind.as_deref()),
             ("account", self.account.as_deref()),
+            ("key", self.key.as_deref()),
             ("action", self.action.as_deref()),
             ("outcome", self.outcome.as_deref()),
             ("target", self.target.as_deref()),
             ("trigger", self.trigger.as_deref()),
             ("run", self.run.as_deref()),
+            ("ip", self.ip.as_deref()),
             ("since", self.since.as_deref()),
             ("until", self.until.as_deref()),
             ("q", self.query.as_deref()),

@@ -1,4 +1,4 @@
-//! `factotum key`: make and revoke API keys.
+//! `factotum key`: make, revoke and report on API keys.
 
 use http::Method;
 use serde_json::json;
@@ -61,6 +61,11 @@ pub enum KeyCommand {
         #[arg(long = "grant", value_name = "GRANT")]
         grants: Vec<String>,
     },
+    /// Show all that a key did, from where and since when; also of a key that was revoked
+    Report {
+        /// Its id
+        id: String,
+    },
     /// Revoke a key at once: its runs stop
     Revoke {
         /// Its id
@@ -96,6 +101,10 @@ pub async fn run(command: KeyCommand, remote: &Remote, output: Output) -> Result
             }
             let path = format!("/api-keys/{}/rotate", segment(&id));
             output.thing(&remote.json(Method::POST, &path, Some(&change)).await?)
+        }
+        KeyCommand::Report { id } => {
+            let path = format!("/api-keys/{}/report", segment(&id));
+            super::key_report::show(&remote.get(&path).await?, output)
         }
         KeyCommand::Revoke { id } => {
             remote.json(Method::DELETE, &format!("/api-keys/{}", segment(&id)), None).await?;

@@ -8,6 +8,7 @@ pub mod completions;
 pub mod exit;
 pub mod input;
 pub mod key;
+mod key_report;
 pub mod member;
 pub mod output;
 pub mod plugin;

@@ -2,6 +2,7 @@
 //! up; on SIGTERM no new work is taken, what is going on comes to its end within a bound, what is acknowledged is committed, and
 //! the exit code is 0.
 
+pub mod audit_index;
 pub mod logging;
 pub mod open;
 pub mod retention;
@@ -111,6 +112,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     tasks.spawn(async move { own.webhooks.tally(until).await });
     let (own, until) = (Arc::clone(&services), last.clone());
     tasks.spawn(async move { own.key_cache.run(&own.storage, until).await });
+    tasks.spawn(audit_index::run(services.storage.clone(), stop.clone()));
     tasks.spawn(upkeep::run(Arc::clone(&services), last.clone()));
     if let Some(age) = config.retention.audit {
         tasks.spawn(retention::run(Arc::clone(&services), age, stop.clone()));

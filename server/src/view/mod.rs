@@ -6,6 +6,7 @@ pub mod audit_log;
 pub mod event;
 pub mod identity;
 pub mod key;
+pub mod key_report;
 pub mod member;
 pub mod plugin;
 pub mod run;

@@ -17,6 +17,7 @@ mod erasure;
 mod first_start;
 mod invitations;
 mod key_cache;
+mod key_report;
 mod key_rotation;
 mod ledger;
 mod limits;

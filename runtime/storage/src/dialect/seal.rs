@@ -104,3 +104,17 @@ const fn place(backend: Backend) -> &'static str {
         Backend::Postgres => "CAST(CAST(e.xid AS TEXT) AS BIGINT)",
     }
 }
+
+/// That the entry `e` is of the organization `$1` and has no leaf yet. SQLite's planner is kept from going through the whole organization.
+pub(crate) const fn has_no_leaf(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Sqlite => {
+            "+e.org_id = $1 AND e.seq > (SELECT CAST(s.bound AS INTEGER) FROM audit_sealing s) \
+             AND NOT EXISTS (SELECT 1 FROM audit_leaves l WHERE l.org_id = e.org_id AND l.entry_id = e.id)"
+        }
+        Backend::Postgres => {
+            "e.org_id = $1 AND e.xid >= (SELECT pg_snapshot_xmin(CAST(s.bound AS pg_snapshot)) FROM audit_sealing s) \
+             AND NOT EXISTS (SELECT 1 FROM audit_leaves l WHERE l.org_id = e.org_id AND l.entry_id = e.id)"
+        }
+    }
+}

@@ -13,6 +13,7 @@ mod attacks;
 mod attacks_postgres;
 mod attacks_sqlite;
 mod audit;
+mod audit_search;
 mod cancel;
 mod children;
 mod claim;

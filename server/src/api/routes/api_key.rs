@@ -20,6 +20,7 @@ use crate::operations::key::{self, NewKey, Rotation};
 use crate::operations::{Caller, Services};
 use crate::view::PageView;
 use crate::view::key::KeyView;
+use crate::view::key_report::KeyReportView;
 
 /// Adds the routes.
 pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
@@ -50,6 +51,16 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
                 .grant(Action::API_KEYS_READ)
                 .gives::<KeyView>(200, "The key"),
             show,
+        )
+        .add(
+            Endpoint::get(
+                "/api/v1/api-keys/{id}/report",
+                "reportApiKey",
+                "Show all that an API key did, revoked or not; that is on the record too",
+            )
+            .grant(Action::AUDIT_READ)
+            .gives::<KeyReportView>(200, "What it did, from where, since when"),
+            report,
         )
         .add(
             Endpoint::delete(at, "revokeApiKey", "Revoke an API key: its account goes, its runs stop")
@@ -119,6 +130,10 @@ async fn list(
 
 async fn show(services: State, caller: Caller, Path(id): Path<String>) -> Answer<Json<KeyView>> {
     Ok(Json((&key::get(&services, &caller, &id).await?).into()))
+}
+
+async fn report(services: State, caller: Caller, Path(id): Path<String>) -> Answer<Json<KeyReportView>> {
+    Ok(Json((&key::report(&services, &caller, &id).await?).into()))
 }
 
 async fn revoke(services: State, caller: Caller, Path(id): Path<String>) -> Answer<StatusCode> {

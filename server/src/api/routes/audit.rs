@@ -9,6 +9,7 @@ use bytes::Bytes;
 use factotum_model::audit::{AuditEntry, AuditOutcome};
 use factotum_model::{AccountKind, Action, AuditId, OrgId};
 use factotum_storage::audit_entries::AuditFilter;
+use factotum_storage::audit_search::words::{MAX_WORDS, words};
 use http::{HeaderValue, header};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -39,9 +40,10 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             .query("target", "done to the thing with this id")
             .query_of("trigger", Form::Id("trg_"), "started by this trigger")
             .query_of("run", Form::Id("run_"), "about this run")
+            .query("ip", "from this address")
             .query_of("since", Form::Time, "at or after this time, RFC 3339")
             .query_of("until", Form::Time, "before this time, RFC 3339")
-            .query("q", "with this text")
+            .query("q", "with these words, in any order; the last may be the beginning of one")
     };
     routes
         .add(
@@ -89,6 +91,8 @@ struct AuditQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<String>,
@@ -113,15 +117,25 @@ impl AuditQuery {
             target: self.target.clone(),
             trigger: value("trigger", self.trigger.as_deref())?,
             run: value("run", self.run.as_deref())?,
+            address: value("ip", self.ip.as_deref())?,
             since: value("since", self.since.as_deref())?,
             until: value("until", self.until.as_deref())?,
-            text: self.q.clone(),
+            text: self.q.as_deref().map(searched).transpose()?,
         })
     }
 
     /// The query for the record of its being asked.
     fn asked(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// A text that is searched for must have a word, and not too many.
+fn searched(text: &str) -> Result<String, Problem> {
+    match words(text).count() {
+        0 => Err(Problem::field("q", "in the query, `q` must have at least one letter or digit")),
+        n if n > MAX_WORDS => Err(Problem::field("q", format!("in the query, `q` has {n} words; at most {MAX_WORDS}"))),
+        _ => Ok(text.to_owned()),
     }
 }
 

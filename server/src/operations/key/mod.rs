@@ -1,12 +1,14 @@
-//! API keys: create, rotate, revoke, show.
+//! API keys: create, rotate, revoke, show, report.
 
 mod create;
 mod read;
+mod report;
 mod revoke;
 mod rotate;
 
 pub use create::{NewKey, create};
 pub use read::{get, list};
+pub use report::{KeyReport, report};
 pub use revoke::revoke;
 pub use rotate::{Rotation, rotate};
 

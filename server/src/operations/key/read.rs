@@ -36,7 +36,7 @@ pub async fn get(services: &Services, caller: &Caller, id: &str) -> Result<ApiKe
     Ok(key)
 }
 
-fn last_used(services: &Services, key: &mut ApiKey) {
+pub(super) fn last_used(services: &Services, key: &mut ApiKey) {
     if let Some((at, from)) = services.key_uses.newest(key.id)
         && key.last_used_at.is_none_or(|written| written < at)
     {
