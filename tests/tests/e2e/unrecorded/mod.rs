@@ -9,9 +9,7 @@ use std::collections::BTreeSet;
 
 use factotum_tests::browser::PASSWORD;
 use factotum_tests::owner::difference;
-use factotum_tests::{
-    Answer, Browser, Owner, Server, Settings, in_seconds, on_both_backends, wait_until,
-};
+use factotum_tests::{Answer, Browser, Owner, Server, Settings, in_seconds, on_both_backends, wait_until};
 use serde_json::{Value, json};
 
 use crate::ledger::text;
