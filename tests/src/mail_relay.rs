@@ -141,14 +141,14 @@ fn serve(stream: TcpStream, offer: Offer, config: Arc<ServerConfig>, shared: &Sh
     if offer == Offer::Tls {
         let mut stream = wrap(stream)?;
         say(&mut stream, "220 relay.example.com ESMTP")?;
-        talk(&mut stream, &["AUTH PLAIN"], true, shared)?;
+        talk(&mut stream, "AUTH PLAIN", true, shared)?;
         return Ok(());
     }
     let mut plain = BufReader::new(stream);
     say(&mut plain, "220 relay.example.com ESMTP")?;
-    let extensions: &[&str] = if offer == Offer::StartTls { &["STARTTLS"] } else { &["AUTH PLAIN"] };
-    if talk(&mut plain, extensions, false, shared)? {
-        talk(&mut wrap(plain.into_inner())?, &["AUTH PLAIN"], true, shared)?;
+    let extension = if offer == Offer::StartTls { "STARTTLS" } else { "AUTH PLAIN" };
+    if talk(&mut plain, extension, false, shared)? {
+        talk(&mut wrap(plain.into_inner())?, "AUTH PLAIN", true, shared)?;
     }
     Ok(())
 }
@@ -162,7 +162,7 @@ fn say<S: Read + Write>(stream: &mut BufReader<S>, answer: &str) -> std::io::Res
 /// Whether it ended in `STARTTLS`.
 fn talk<S: Read + Write>(
     stream: &mut BufReader<S>,
-    extensions: &[&str],
+    extension: &str,
     in_tls: bool,
     shared: &Shared,
 ) -> std::io::Result<bool> {
@@ -186,11 +186,9 @@ fn talk<S: Read + Write>(
         let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
         match verb.as_str() {
             "EHLO" => {
-                let (last, others) = extensions.split_last().unwrap_or((&"HELP", &[]));
-                let others: String = others.iter().map(|each| format!("250-{each}\r\n")).collect();
-                say(stream, &format!("250-relay.example.com\r\n{others}250 {last}"))?;
+                say(stream, &format!("250-relay.example.com\r\n250 {extension}"))?;
             }
-            "STARTTLS" if extensions.contains(&"STARTTLS") => {
+            "STARTTLS" if extension == "STARTTLS" => {
                 say(stream, "220 go on")?;
                 return Ok(true);
             }

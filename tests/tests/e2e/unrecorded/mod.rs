@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use factotum_tests::browser::PASSWORD;
 use factotum_tests::owner::difference;
-use factotum_tests::{Answer, Browser, Owner, Server, Settings, on_both_backends, wait_until};
+use factotum_tests::{Answer, Browser, Owner, Server, Settings, in_seconds, on_both_backends, wait_until};
 use serde_json::{Value, json};
 
 use crate::ledger::text;
@@ -91,6 +91,7 @@ on_both_backends! {
         assert_eq!(world.letters().len(), world.letters_at_the_start);
         owner.open("audit_entries").unwrap();
         world.is_as_it_was();
+        let reopened = Some(in_seconds(0));
 
         let done: Vec<Answer> = operations.iter().map(|operation| requests::ask(&world, operation)).collect();
         world.commands(true);
@@ -108,6 +109,17 @@ on_both_backends! {
             }
         }
         assert!(on_record >= 50, "only {on_record} of {} leave an entry", operations.len());
+        // What the provider had a part in was done as well, and the dumps would have told.
+        for (action, times) in [("identity.link", 1), ("invitation.accept", 2)] {
+            let all = world.server.api().audit(&format!("action={action}&outcome=ok"));
+            let since = all.iter().filter(|entry| entry["at"].as_str() > reopened.as_deref());
+            assert_eq!(since.count(), times, "{action}");
+        }
+        let tables: BTreeSet<String> = difference(&after.0, &owner.dump(NO_ACTION).unwrap())
+            .iter()
+            .filter_map(|line| line.split_once(':').map(|(table, _)| table.to_owned()))
+            .collect();
+        assert!(tables.len() >= 15, "only these have changed: {tables:?}");
         world.the_clock_was_heard();
     }
 
