@@ -74,7 +74,7 @@ fn the_programs_role_cannot_touch_the_record_and_the_program_needs_no_more() {
     let before = psql(&superuser, "SELECT count(*) FROM audit_entries").unwrap();
     for attack in [
         format!("SELECT retain_audit('{old}', 11, {}, 1)", i64::MAX),
-        format!("SELECT retain_audit('{old}', 10, 1600000000000000, 1)"),
+        format!("SELECT retain_audit('{old}', 9, 1600000000000000, 1)"),
         format!(
             "INSERT INTO audit_retention SELECT org_id, 11, older_than, checkpoint_size, checkpoint_root, at FROM audit_retention WHERE org_id = '{old}'"
         ),
