@@ -41,11 +41,11 @@ async fn round(services: &Services, age: Duration) -> Result<(), StorageError> {
         match audit::retain(&services.storage, &org, age).await {
             Ok(0) => {}
             Ok(entries) => {
-                tracing::info!(org = %org.id, entries, "removed what was past its time of the audit trail")
+                tracing::info!(org = %org.id, entries, "removed what was past its time of the audit trail");
             }
             // Another log may be whole.
             Err(error @ StorageError::Damaged { .. }) => {
-                tracing::error!(%error, org = %org.id, "nothing is removed of this audit trail")
+                tracing::error!(%error, org = %org.id, "nothing is removed of this audit trail");
             }
             Err(error) => return Err(error),
         }
