@@ -147,6 +147,8 @@ impl World {
         let api = self.server.api();
         let changed = joined(&self.server, "changed@example.com", &["Viewer"]);
         let removed = joined(&self.server, "removed@example.com", &["Viewer"]);
+        let (_, former) = joined(&self.server, "former@example.com", &["Viewer"]);
+        api.delete(&format!("/api/v1/members/{former}")).expect(204);
         let invite = |email: &str| {
             let asked = json!({"email": email, "roles": ["Viewer"]});
             api.post("/api/v1/members/invitations", &asked).expect(201)
@@ -164,6 +166,7 @@ impl World {
         self.things.extend([
             ("members", changed.1),
             ("removed member", removed.1),
+            ("former member", former),
             ("withdrawn invitation", text(&withdrawn)),
             ("invitation token", token(&taken)),
             ("provider's invitation token", token(&at_provider)),
