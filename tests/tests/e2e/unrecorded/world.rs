@@ -63,6 +63,7 @@ impl World {
         world.sessions();
         world.second_factors();
         world.identities();
+        world.sealed();
         world.letters_at_the_start = world.letters().len();
         world.clock();
         world
@@ -238,6 +239,15 @@ impl World {
             identities["items"].as_array().unwrap().iter().find(|i| i["subject"] == "ann-2").unwrap();
         self.things.insert("spare identity", text(second));
         self.people.insert("ann", ann);
+    }
+
+    /// An entry that is in the signed log.
+    fn sealed(&mut self) {
+        let api = self.server.api();
+        let entry = text(&api.audit("action=org.create")[0]);
+        let proof = format!("/api/v1/audit/{entry}/proof");
+        wait_until("the seal", || (api.get(&proof).status == 200).then_some(()));
+        self.things.insert("audit", entry);
     }
 
     /// Logs in at the provider: the last answer.
