@@ -1,7 +1,7 @@
 //! Denials on their way to the audit trail. What must hold: the first denials of a kind commit before their answer, and a flood of
 //! equal ones is counted, not stored one by one, so that nobody can fill the disk with refusals.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -68,23 +68,49 @@ impl Denials {
         true
     }
 
-    /// Stores what was counted in windows that have ended; in all of them, if `all`.
+    /// Stores what was counted in windows that have ended; in all of them, if `all`. What cannot be stored stays counted.
     pub async fn flush(&self, storage: &Storage, now: Timestamp, all: bool) -> Result<(), StorageError> {
-        let ended: Vec<Window> = {
+        let mut ended: Vec<Window> = {
             let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let over = |w: &Window| all || now.since(w.since) >= WINDOW;
             windows.extract_if(|_, window| over(window)).map(|(_, window)| window).collect()
         };
-        for window in ended.into_iter().filter(|w| w.left_out > 0) {
-            let mut entry = window.last;
-            let more = window.left_out - 1;
-            if more > 0 {
-                let reason = entry.reason.take().unwrap_or_default();
-                entry.reason = Some(format!("{reason} (and {more} more like this)"));
+        ended.retain(|window| window.left_out > 0);
+        while let Some(window) = ended.pop() {
+            if let Err(error) = storage.journal().record(window.entry()).await {
+                ended.push(window);
+                self.take_back(ended);
+                return Err(error);
             }
-            storage.journal().record(entry).await?;
         }
         Ok(())
+    }
+
+    fn take_back(&self, ended: Vec<Window>) {
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for window in ended {
+            let kind = (window.last.actor.id, window.last.action.clone());
+            // Another window of the kind may have begun since: it tells of both.
+            match windows.entry(kind) {
+                hash_map::Entry::Occupied(mut since) => since.get_mut().left_out += window.left_out,
+                hash_map::Entry::Vacant(place) => {
+                    place.insert(window);
+                }
+            }
+        }
+    }
+}
+
+impl Window {
+    /// What stands on the record for all that were counted: the last of them.
+    fn entry(&self) -> AuditEntry {
+        let mut entry = self.last.clone();
+        let more = self.left_out.saturating_sub(1);
+        if more > 0 {
+            let reason = entry.reason.take().unwrap_or_default();
+            entry.reason = Some(format!("{reason} (and {more} more like this)"));
+        }
+        entry
     }
 }
 
@@ -106,5 +132,22 @@ mod tests {
         let stored = (0..100).filter(|_| !denials.counted(&entry("run.list"))).count();
         assert_eq!(stored, WRITTEN_PER_WINDOW as usize);
         assert!(!denials.counted(&entry("run.read")), "another kind");
+    }
+
+    #[test]
+    fn what_could_not_be_stored_stays_counted() {
+        let denials = Denials::default();
+        let actor = Principal { id: AccountId::random(), kind: AccountKind::ApiKey, name: "ci".into() };
+        let initiator = AuditInitiator::of(InitiatorKind::Api);
+        let at = Timestamp::from_micros(0);
+        let entry =
+            AuditEntry::new(OrgId::random(), at, "run.list", AuditOutcome::Denied, actor.clone(), initiator);
+        let kind = (actor.id, entry.action.clone());
+        let ended =
+            |left_out| Window { since: at, written: WRITTEN_PER_WINDOW, left_out, last: entry.clone() };
+        denials.take_back(vec![ended(3)]);
+        denials.take_back(vec![ended(4)]);
+        let windows = denials.0.lock().unwrap();
+        assert!(windows[&kind].entry().reason.unwrap().ends_with("(and 6 more like this)"));
     }
 }

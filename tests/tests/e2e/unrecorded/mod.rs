@@ -72,7 +72,9 @@ on_both_backends! {
         let world = World::new(backend);
         let owner = Owner::of(&world.server);
         let operations = operations(&world.server);
-        let entries = |owner: &Owner| owner.sql("SELECT count(*) FROM audit_entries").unwrap();
+        let entries = |owner: &Owner| {
+            ["audit_entries", "audit_personal"].map(|table| owner.sql(&format!("SELECT count(*) FROM {table}")).unwrap())
+        };
 
         owner.close("audit_entries").unwrap();
         let before = (owner.dump(NO_ACTION).unwrap(), entries(&owner));

@@ -58,6 +58,7 @@ pub fn ask(world: &World, operation: &Operation) -> Answer {
         "invite" => api.post(&operation.path, &json!({"email": "invited@example.com", "roles": ["Viewer"]})),
         "withdrawInvitation" => api.delete(&at("members/invitations", "withdrawn invitation", "")),
         "removeMember" => api.delete(&at("members", "removed member", "")),
+        "eraseMember" => api.post(&at("members", "former member", "/erase"), &json!({})),
         "changeMember" => api.patch(&at("members", "members", ""), &json!({"roles": ["Editor"]})),
         "resumeOrganization" | "suspendOrganization" => api.post(&operation.path, &json!({})),
         "askPasswordReset" => stranger.post(&operation.path, &json!({"email": "leaver@example.com"})),

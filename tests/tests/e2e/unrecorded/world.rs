@@ -63,6 +63,7 @@ impl World {
         world.sessions();
         world.second_factors();
         world.identities();
+        world.sealed();
         world.letters_at_the_start = world.letters().len();
         world.clock();
         world
@@ -147,6 +148,8 @@ impl World {
         let api = self.server.api();
         let changed = joined(&self.server, "changed@example.com", &["Viewer"]);
         let removed = joined(&self.server, "removed@example.com", &["Viewer"]);
+        let (_, former) = joined(&self.server, "former@example.com", &["Viewer"]);
+        api.delete(&format!("/api/v1/members/{former}")).expect(204);
         let invite = |email: &str| {
             let asked = json!({"email": email, "roles": ["Viewer"]});
             api.post("/api/v1/members/invitations", &asked).expect(201)
@@ -164,6 +167,7 @@ impl World {
         self.things.extend([
             ("members", changed.1),
             ("removed member", removed.1),
+            ("former member", former),
             ("withdrawn invitation", text(&withdrawn)),
             ("invitation token", token(&taken)),
             ("provider's invitation token", token(&at_provider)),
@@ -235,6 +239,15 @@ impl World {
             identities["items"].as_array().unwrap().iter().find(|i| i["subject"] == "ann-2").unwrap();
         self.things.insert("spare identity", text(second));
         self.people.insert("ann", ann);
+    }
+
+    /// An entry that is in the signed log.
+    fn sealed(&mut self) {
+        let api = self.server.api();
+        let entry = text(&api.audit("action=org.create")[0]);
+        let proof = format!("/api/v1/audit/{entry}/proof");
+        wait_until("the seal", || (api.get(&proof).status == 200).then_some(()));
+        self.things.insert("audit", entry);
     }
 
     /// Logs in at the provider: the last answer.
