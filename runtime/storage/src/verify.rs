@@ -140,7 +140,7 @@ pub async fn organization(
     let outside: Vec<_> = known.checkpoints.iter().filter(|(_, c)| c.checkpoint.org == org).collect();
     let mut finding = trusted_keys(org, &keys, &known.keys);
     if finding.is_none() {
-        let walked = walk::leaves(tx, &report, &outside).await?;
+        let walked = walk::leaves(tx, &report, &checkpoints::not_cut(&report, &outside)).await?;
         report.checkpoints = walked.checkpoints;
         finding = walked.finding;
     }
@@ -218,28 +218,26 @@ async fn unsealed(tx: &mut Tx, report: &mut Report) -> Result<Option<Finding>, S
         return Ok(None);
     }
     let sealing = audit_sealing::now(tx).await?;
+    // The bound of another cluster says nothing of this one's entries.
     let foreign = audit_sealing::is_foreign(tx, &sealing.bound).await?;
-    let sql = dialect::seal::not_sealed(tx.backend());
-    let rows =
-        tx.query_built(sql).bind(report.org.0).bind(sealing.bound).bind(1_000_000i64).fetch_all().await?;
-    for row in rows {
-        let (id, at, within): (AuditId, _, i64) = (row.id(0)?, row.time(1)?, row.get(2)?);
-        let Some(head) = &report.checkpoint else {
-            if within == 1 && !foreign {
-                let reason =
-                    "entries were sealed, and there is no log of them: leaves and checkpoints are gone";
-                return Ok(Some(Finding { entry: Some(id), ..Finding::new(Kind::Truncated, reason) }));
-            }
-            continue;
-        };
-        let backdated = at < head.at.minus(PATIENCE);
-        if (within == 1 && !foreign) || backdated {
-            let reason = format!(
-                "this entry, recorded at {at} by its own account, is no leaf, though all up to {} is sealed: it was put there later, or its leaf and all checkpoints since were removed",
-                head.at
-            );
-            return Ok(Some(Finding { entry: Some(id), ..Finding::new(Kind::Forged, reason) }));
-        }
-    }
-    Ok(None)
+    let bound = if foreign { dialect::seal::no_bound(tx.backend()).to_owned() } else { sealing.bound };
+    let newest = report.checkpoint.as_ref().map(|head| head.at);
+    let backdated = newest.map_or(i64::MIN, |at| at.minus(PATIENCE).as_micros());
+    let sql = dialect::seal::never_sealed(tx.backend());
+    let row = tx.query_built(sql).bind(report.org.0).bind(bound).bind(backdated).fetch_optional().await?;
+    let Some(row) = row else { return Ok(None) };
+    let (id, at) = (row.id::<AuditId>(0)?, row.time(1)?);
+    let (kind, reason) = match newest {
+        None => (
+            Kind::Truncated,
+            "entries were sealed, and there is no log of them: leaves and checkpoints are gone".to_owned(),
+        ),
+        Some(newest) => (
+            Kind::Forged,
+            format!(
+                "this entry, recorded at {at} by its own account, is no leaf, though all up to {newest} is sealed: it was put there later, or its leaf and all checkpoints since were removed"
+            ),
+        ),
+    };
+    Ok(Some(Finding { entry: Some(id), ..Finding::new(kind, reason) }))
 }

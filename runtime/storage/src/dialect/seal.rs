@@ -84,17 +84,17 @@ pub(crate) fn leaves(backend: Backend) -> String {
     )
 }
 
-/// The entries of an organization, `$1`, that are no leaves: id, time, and whether they are within the bound `$2`, 1 or 0. The oldest
-/// first, at most `$3`.
-pub(crate) fn not_sealed(backend: Backend) -> String {
+/// The oldest entry of an organization, `$1`, that is no leaf and cannot simply be new: it is within the bound `$2`, or says to be from
+/// before `$3`. Its id and its time.
+pub(crate) fn never_sealed(backend: Backend) -> String {
     let within = match backend {
         Backend::Sqlite => "e.seq <= CAST($2 AS INTEGER)",
         Backend::Postgres => "pg_visible_in_snapshot(e.xid, CAST($2 AS pg_snapshot))",
     };
     format!(
-        "SELECT e.id, e.at, CASE WHEN {within} THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END FROM audit_entries e \
-         WHERE e.org_id = $1 AND NOT EXISTS (SELECT 1 FROM audit_leaves l WHERE l.entry_id = e.id AND l.org_id = e.org_id) \
-         ORDER BY e.at LIMIT $3"
+        "SELECT e.id, e.at FROM audit_entries e WHERE e.org_id = $1 AND ({within} OR e.at < $3) \
+         AND NOT EXISTS (SELECT 1 FROM audit_leaves l WHERE l.entry_id = e.id AND l.org_id = e.org_id) \
+         ORDER BY e.at LIMIT 1"
     )
 }
 

@@ -3,10 +3,10 @@
 
 use std::collections::VecDeque;
 
-use factotum_model::audit_log::{Frontier, PublicKey, SignedCheckpoint};
+use factotum_model::audit_log::{Checkpoint, Frontier, PublicKey, SignedCheckpoint};
 
 use super::{Finding, Kind, Report};
-use crate::audit_checkpoints::{self, Stored};
+use crate::audit_checkpoints::{self, Epoch, Stored};
 use crate::connection::Tx;
 use crate::error::StorageError;
 
@@ -99,6 +99,19 @@ fn signature(stored: &Stored, number: u64, report: &Report) -> Option<Finding> {
     None
 }
 
+/// The epoch that began before the leaves that a checkpoint was signed over, if one did: the end of its own epoch was cut off.
+fn cut<'a>(report: &'a Report, theirs: &Checkpoint) -> Option<&'a Epoch> {
+    report.epochs.iter().find(|epoch| epoch.epoch > theirs.epoch && epoch.size < theirs.size)
+}
+
+/// Those whose leaves must still be the first ones.
+pub(super) fn not_cut<'a>(
+    report: &Report,
+    outside: &[&'a (String, SignedCheckpoint)],
+) -> Vec<&'a (String, SignedCheckpoint)> {
+    outside.iter().copied().filter(|(_, signed)| cut(report, &signed.checkpoint).is_none()).collect()
+}
+
 /// What checkpoints from outside say that the leaves alone do not: sizes that are not reached, epochs that were cut off, other keys.
 pub(super) fn outside(
     report: &Report,
@@ -116,12 +129,11 @@ pub(super) fn outside(
             );
             return Some(Finding::new(Kind::Truncated, reason).at(size, None));
         }
-        let mut later = report.epochs.iter().filter(|epoch| epoch.epoch > theirs.epoch);
         if !report.epochs.iter().any(|epoch| epoch.epoch == theirs.epoch) {
             let reason = format!("{name}: it is of epoch {}, which this log never had", theirs.epoch);
             return Some(Finding::new(Kind::Rewritten, reason));
         }
-        if let Some(cut) = later.find(|epoch| epoch.size < theirs.size) {
+        if let Some(cut) = cut(report, theirs) {
             let reason = format!(
                 "{name}: it was signed over {} leaves; epoch {} began again at {}{}",
                 theirs.size,

@@ -69,7 +69,7 @@ async fn to_the_end(
     let (mut tree, mut nodes) = (Frontier::default(), VecDeque::new());
     // A stored node alone may be wrong; if a leaf below it is, a checkpoint tells better which.
     let mut wrong_node = None;
-    let mut wanted: Vec<_> = outside.iter().copied().collect();
+    let mut wanted = outside.to_vec();
     wanted.sort_by_key(|(_, checkpoint)| checkpoint.checkpoint.size);
     let mut wanted: VecDeque<_> = wanted.into();
     loop {
@@ -229,7 +229,8 @@ async fn blame(tx: &mut Tx, report: &Report, finding: Finding, good: u64) -> Res
         }
     }
     // One round of the sealer takes entries in the order of their commits.
-    let falls = |pair: &&[Read]| pair[0].place.zip(pair[1].place).is_some_and(|(one, two)| two < one);
+    let order = |leaf: &Read| leaf.place.map(|place| (place, leaf.entry.0));
+    let falls = |pair: &&[Read]| order(&pair[0]).zip(order(&pair[1])).is_some_and(|(one, two)| two < one);
     let fall = read.windows(2).find(falls).map(|pair| (pair[1].index, pair[1].entry));
     let first = read.first().map(|leaf| leaf.entry);
     let reason = |what: &str| format!("{}; {what}", finding.reason);
