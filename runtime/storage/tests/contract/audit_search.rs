@@ -14,6 +14,7 @@ use factotum_model::{
 use factotum_storage::audit_entries::{self, AuditFilter};
 use factotum_storage::audit_search::{BLOCK, index, report};
 use factotum_storage::seal::Sealer;
+use factotum_storage::{erasure, members, people};
 
 use crate::world::{Raw, World};
 
@@ -49,6 +50,8 @@ const ACTIONS: [&str; 7] = [
     "api_key.create",
     "api_key.revoke",
 ];
+/// Terms of the person who is erased.
+const TERMS: [&str; 3] = ["wwilhelmina", "wquist", "i198.51.100.9"];
 const NAMES: [&str; 5] = ["Ada Lovelace", "État civil", "build bot", "ΣΊΣΥΦΟΣ", "日本 語"];
 const REASONS: [&str; 4] =
     ["forbidden: no grant", "timeout after 30s", "invalid_field: nickname", "run-away loop"];
@@ -422,6 +425,48 @@ on_both! {
         assert_eq!(index::round(&world.storage).await.unwrap(), 1);
         let sql = format!("SELECT count(*) FROM audit_postings WHERE term = {}", raw.bytes(b'w', 3));
         assert_eq!(raw.number(&sql).await, 0, "what was left is gone");
+    }
+
+    async fn what_is_erased_from_the_trail_is_gone_from_the_index(world: &World) {
+        let (cast, mut dice) = (Cast::new(), Dice(19));
+        let (org, now) = (world.org.id, world.now());
+        let (person, account) = world.write(async |tx| {
+            let person = people::find_or_create(tx, "quist@example.com", "Wilhelmina Quist", now).await?;
+            Ok((person, people::add_member(tx, org, person, "Wilhelmina Quist", "Admin", now).await?))
+        }).await;
+        let mut all = trail(&cast, &mut dice, org, now, BLOCK + 20);
+        for entry in all.iter_mut().step_by(100) {
+            entry.actor = Principal { id: account, kind: AccountKind::Member, name: "Wilhelmina Quist".into() };
+            entry.credential = None;
+            entry.ip = Some("198.51.100.9".parse().unwrap());
+        }
+        append(world, &all).await;
+        seal(world).await;
+        assert_eq!(index_all(world).await, 1);
+        let by_name = AuditFilter { text: Some("wilhelmina qui".into()), ..AuditFilter::default() };
+        let by_address = AuditFilter { address: "198.51.100.9".parse().ok(), ..AuditFilter::default() };
+        let by_account = AuditFilter { account: Some(account), ..AuditFilter::default() };
+        let before = pages(world, &by_account, 200, 10).await;
+        assert_eq!(before.len(), all.len().div_ceil(100));
+        assert_eq!(pages(world, &by_name, 200, 10).await, before);
+        assert_eq!(pages(world, &by_address, 200, 10).await, before);
+        let mut raw = world.raw().await;
+        let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let postings = |raw: &Raw, term: &str| match raw {
+            Raw::Sqlite(_) => format!("SELECT count(*) FROM audit_postings WHERE term = X'{}'", hex(term)),
+            Raw::Postgres(_) => format!(r"SELECT count(*) FROM audit_postings WHERE term = '\x{}'::bytea", hex(term)),
+        };
+        for term in TERMS {
+            assert_eq!(raw.number(&postings(&raw, term)).await, 1, "{term}");
+        }
+        world.write(async |tx| members::remove(tx, org, account, now).await).await;
+        assert!(world.write(async |tx| erasure::erase(tx, org, person, now).await).await > 0);
+        for term in TERMS {
+            assert_eq!(raw.number(&postings(&raw, term)).await, 0, "{term} is still in the index");
+        }
+        assert_eq!(pages(world, &by_name, 200, 10).await, []);
+        assert_eq!(pages(world, &by_address, 200, 10).await, []);
+        assert_eq!(pages(world, &by_account, 200, 10).await, before, "who it was, by id, stays");
     }
 
     async fn what_a_key_did_is_counted_across_blocks_and_tail(world: &World) {
