@@ -84,7 +84,7 @@ pub fn of(action: &str) -> (Class, u64, &str) {
             (ApiActivity, Some((1, "Create")))
         }
         ("run", "cancel") => (ApiActivity, Some((3, "Update"))),
-        ("audit", "read" | "export" | "tail") => (ApiActivity, Some((2, "Read"))),
+        ("audit", "read" | "export" | "tail") | ("api_key", "report") => (ApiActivity, Some((2, "Read"))),
         ("kv", "write") => (ApiActivity, Some((3, "Update"))),
         ("audit" | "edi" | "event" | "http" | "kv" | "mail" | "run" | "secrets" | "workflows", _) => {
             (ApiActivity, crud(verb))
