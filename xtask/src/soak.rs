@@ -45,7 +45,9 @@ fn audit(entries: u64, interrupt: &Interrupt) -> anyhow::Result<()> {
     let server = step("PostgreSQL", || postgres::start(true, interrupt))?;
     step("audit", || {
         let mut bench = cargo();
-        bench.args(["bench", "--bench", "audit", "--", &entries.to_string()]).env(SERVER_VARIABLE, server.url());
+        bench
+            .args(["bench", "--bench", "audit", "--", &entries.to_string()])
+            .env(SERVER_VARIABLE, server.url());
         interrupt.run(&mut bench)
     })
 }

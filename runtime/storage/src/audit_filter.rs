@@ -87,7 +87,9 @@ impl AuditFilter {
             && self.target.as_ref().is_none_or(|id| entry.targets.iter().any(|target| target.id == *id))
             && self.trigger.is_none_or(|id| entry.initiator.trigger_id == Some(id))
             && self.run.is_none_or(|id| entry.run_id == Some(id))
-            && self.address.is_none_or(|ip| entry.ip.is_some_and(|own| own.to_canonical() == ip.to_canonical()))
+            && self
+                .address
+                .is_none_or(|ip| entry.ip.is_some_and(|own| own.to_canonical() == ip.to_canonical()))
             && self.since.is_none_or(|at| entry.at >= at)
             && self.until.is_none_or(|at| entry.at < at)
             && self.text.as_ref().is_none_or(|text| has_words(entry, text))

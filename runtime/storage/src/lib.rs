@@ -10,7 +10,6 @@ pub mod audit_entries;
 mod audit_filter;
 pub mod audit_intents;
 pub mod audit_leaves;
-mod audit_match;
 mod audit_nodes;
 pub mod audit_personal;
 pub mod audit_sealed;

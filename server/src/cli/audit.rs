@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::audit_verify::VerifyArgs;
 use super::audit_tail;
+use super::audit_verify::VerifyArgs;
 use super::exit::CommandError;
 use super::output::{Column, Output};
 use super::remote::{Remote, query, segment};

@@ -6,7 +6,16 @@ use super::exit::CommandError;
 use super::output::{Column, Output};
 
 const KEY: [&str; 10] = [
-    "id", "nickname", "prefix", "grants", "created_at", "expires_at", "rotated_at", "revoked_at", "last_used_at", "last_used_from",
+    "id",
+    "nickname",
+    "prefix",
+    "grants",
+    "created_at",
+    "expires_at",
+    "rotated_at",
+    "revoked_at",
+    "last_used_at",
+    "last_used_from",
 ];
 const COUNTS: [Column; 3] = [("ENTRIES", "/entries"), ("FIRST", "/first_at"), ("LAST", "/last_at")];
 const ENTRY: [Column; 6] = [

@@ -3,8 +3,8 @@
 
 pub mod admin;
 pub mod audit;
-pub mod audit_verify;
 mod audit_tail;
+pub mod audit_verify;
 pub mod completions;
 pub mod exit;
 pub mod input;

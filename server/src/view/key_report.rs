@@ -98,7 +98,8 @@ counted! {
 impl From<&KeyReport> for KeyReportView {
     fn from(report: &KeyReport) -> Self {
         let activity = &report.activity;
-        let at = |pick: fn((Timestamp, Timestamp)) -> Timestamp| activity.span.map(|span| pick(span).to_string());
+        let at =
+            |pick: fn((Timestamp, Timestamp)) -> Timestamp| activity.span.map(|span| pick(span).to_string());
         let entries = |list: &[factotum_model::audit::AuditEntry]| {
             list.iter().map(|entry| serde_json::to_value(entry).unwrap_or_default()).collect()
         };

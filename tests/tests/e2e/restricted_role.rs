@@ -34,7 +34,9 @@ fn the_programs_role_cannot_touch_the_record_and_the_program_needs_no_more() {
     )
     .unwrap();
     for sql in [
-        format!("REVOKE UPDATE, DELETE, TRUNCATE ON audit_entries, audit_leaves, audit_nodes, audit_epochs, audit_checkpoints, audit_signing_keys FROM {app}"),
+        format!(
+            "REVOKE UPDATE, DELETE, TRUNCATE ON audit_entries, audit_leaves, audit_nodes, audit_epochs, audit_checkpoints, audit_signing_keys FROM {app}"
+        ),
         format!("REVOKE DELETE, TRUNCATE ON audit_personal FROM {app}"),
         format!("REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON audit_retention FROM {app}"),
         format!("GRANT EXECUTE ON FUNCTION retain_audit TO {app}"),

@@ -25,7 +25,9 @@ struct Dialect {
 
 const SQLITE: Dialect = Dialect {
     series: |from, to| {
-        format!("(WITH RECURSIVE c(n) AS (SELECT {from} UNION ALL SELECT n + 1 FROM c WHERE n + 1 < {to}) SELECT n FROM c)")
+        format!(
+            "(WITH RECURSIVE c(n) AS (SELECT {from} UNION ALL SELECT n + 1 FROM c WHERE n + 1 < {to}) SELECT n FROM c)"
+        )
     },
     id: |ms, n| format!("unhex(printf('%012x7a0080%014x', {ms}, {n}))"),
     hash: "zeroblob(32)",
@@ -34,7 +36,9 @@ const SQLITE: Dialect = Dialect {
 const POSTGRES: Dialect = Dialect {
     series: |from, to| format!("(SELECT n FROM generate_series({from}::bigint, {to}::bigint - 1) n)"),
     id: |ms, n| {
-        format!("(lpad(to_hex(({ms})::bigint), 12, '0') || '7a0080' || lpad(to_hex(({n})::bigint), 14, '0'))::uuid")
+        format!(
+            "(lpad(to_hex(({ms})::bigint), 12, '0') || '7a0080' || lpad(to_hex(({n})::bigint), 14, '0'))::uuid"
+        )
     },
     hash: "decode(repeat('00', 32), 'hex')",
     json: |n| format!("(lpad(to_hex({n}), 12, '0') || lpad(to_hex({n} * 7919), 20, '0'))"),
@@ -100,29 +104,30 @@ impl Target {
 
 /// Writes `total` entries with their leaves.
 pub async fn fill(url: &str, org: OrgId, total: u64) -> Outcome<()> {
-    let (mut target, dialect, org, after): (_, _, _, &[&str]) = if let Some(path) = url.strip_prefix("sqlite:") {
-        let options = SqliteConnectOptions::new().filename(path).synchronous(SqliteSynchronous::Off);
-        let mut connection = SqliteConnection::connect_with(&options).await?;
-        // They look each row up once more, which takes most of the time.
-        for guard in ["audit_entries_guard_insert", "audit_leaves_guard_insert"] {
-            connection.execute(AssertSqlSafe(format!("DROP TRIGGER {guard}"))).await?;
-        }
-        let after: &[&str] = &[
-            "UPDATE audit_sealing SET bound = (SELECT CAST(max(seq) AS TEXT) FROM audit_entries)",
-            "PRAGMA wal_checkpoint(TRUNCATE)",
-        ];
-        (Target::Sqlite(Box::new(connection)), SQLITE, format!("X'{}'", org.0.simple()), after)
-    } else {
-        let mut connection = PgConnection::connect(url).await?;
-        connection.execute("SET synchronous_commit = off").await?;
-        let after: &[&str] = &[
-            "UPDATE audit_sealing SET bound = pg_current_snapshot()::text",
-            "VACUUM ANALYZE audit_entries",
-            "VACUUM ANALYZE audit_leaves",
-            "CHECKPOINT",
-        ];
-        (Target::Postgres(Box::new(connection)), POSTGRES, format!("'{}'::uuid", org.0), after)
-    };
+    let (mut target, dialect, org, after): (_, _, _, &[&str]) =
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let options = SqliteConnectOptions::new().filename(path).synchronous(SqliteSynchronous::Off);
+            let mut connection = SqliteConnection::connect_with(&options).await?;
+            // They look each row up once more, which takes most of the time.
+            for guard in ["audit_entries_guard_insert", "audit_leaves_guard_insert"] {
+                connection.execute(AssertSqlSafe(format!("DROP TRIGGER {guard}"))).await?;
+            }
+            let after: &[&str] = &[
+                "UPDATE audit_sealing SET bound = (SELECT CAST(max(seq) AS TEXT) FROM audit_entries)",
+                "PRAGMA wal_checkpoint(TRUNCATE)",
+            ];
+            (Target::Sqlite(Box::new(connection)), SQLITE, format!("X'{}'", org.0.simple()), after)
+        } else {
+            let mut connection = PgConnection::connect(url).await?;
+            connection.execute("SET synchronous_commit = off").await?;
+            let after: &[&str] = &[
+                "UPDATE audit_sealing SET bound = pg_current_snapshot()::text",
+                "VACUUM ANALYZE audit_entries",
+                "VACUUM ANALYZE audit_leaves",
+                "CHECKPOINT",
+            ];
+            (Target::Postgres(Box::new(connection)), POSTGRES, format!("'{}'::uuid", org.0), after)
+        };
     for from in (0..total).step_by(CHUNK as usize) {
         let to = total.min(from + CHUNK);
         target.run(entries(&dialect, &org, total, from, to)).await?;

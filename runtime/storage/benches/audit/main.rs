@@ -48,7 +48,10 @@ fn none() -> AuditFilter {
 /// What is asked; by the number of the try and of all entries.
 const FILTERS: &[(&str, Make)] = &[
     ("none", |_, _| none()),
-    ("actor_kind=service", |_, _| AuditFilter { actor_kinds: vec![AccountKind::Base, AccountKind::ApiKey], ..none() }),
+    ("actor_kind=service", |_, _| AuditFilter {
+        actor_kinds: vec![AccountKind::Base, AccountKind::ApiKey],
+        ..none()
+    }),
     ("actor_kind=api_key", |_, _| AuditFilter { actor_kinds: vec![AccountKind::ApiKey], ..none() }),
     ("actor_kind=member", |_, _| AuditFilter { actor_kinds: vec![AccountKind::Member], ..none() }),
     ("account", |i, _| AuditFilter { account: Some(AccountId(fill::account(i * 10))), ..none() }),
@@ -60,20 +63,52 @@ const FILTERS: &[(&str, Make)] = &[
     ("target", |i, _| AuditFilter { target: Some(format!("wfl_{}", i * 7)), ..none() }),
     ("trigger", |i, _| AuditFilter { trigger: Some(TriggerId(fill::trigger(i * 7))), ..none() }),
     ("ip", |i, _| AuditFilter { address: format!("203.0.{}.{}", i % 3, i).parse().ok(), ..none() }),
-    ("since and until, a day in the middle", |i, n| AuditFilter { since: Some(at(n / 2)), until: Some(at(n / 2 + 28_800 + i)), ..none() }),
-    ("account, until the middle", |i, n| AuditFilter { account: Some(AccountId(fill::account(i * 10))), until: Some(at(n / 2)), ..none() }),
-    ("action=run.fail, outcome=error", |_, _| AuditFilter { action: Some("run.fail".into()), outcome: Some(AuditOutcome::Error), ..none() }),
-    ("outcome=denied, actor_kind=api_key", |_, _| AuditFilter { actor_kinds: vec![AccountKind::ApiKey], outcome: Some(AuditOutcome::Denied), ..none() }),
-    ("target, action=run.succeed", |i, _| AuditFilter { target: Some(format!("wfl_{}", i * 7)), action: Some("run.succeed".into()), ..none() }),
-    ("action=event.accept, outcome=denied: common, never together", |_, _| AuditFilter { action: Some("event.accept".into()), outcome: Some(AuditOutcome::Denied), ..none() }),
+    ("since and until, a day in the middle", |i, n| AuditFilter {
+        since: Some(at(n / 2)),
+        until: Some(at(n / 2 + 28_800 + i)),
+        ..none()
+    }),
+    ("account, until the middle", |i, n| AuditFilter {
+        account: Some(AccountId(fill::account(i * 10))),
+        until: Some(at(n / 2)),
+        ..none()
+    }),
+    ("action=run.fail, outcome=error", |_, _| AuditFilter {
+        action: Some("run.fail".into()),
+        outcome: Some(AuditOutcome::Error),
+        ..none()
+    }),
+    ("outcome=denied, actor_kind=api_key", |_, _| AuditFilter {
+        actor_kinds: vec![AccountKind::ApiKey],
+        outcome: Some(AuditOutcome::Denied),
+        ..none()
+    }),
+    ("target, action=run.succeed", |i, _| AuditFilter {
+        target: Some(format!("wfl_{}", i * 7)),
+        action: Some("run.succeed".into()),
+        ..none()
+    }),
+    ("action=event.accept, outcome=denied: common, never together", |_, _| AuditFilter {
+        action: Some("event.accept".into()),
+        outcome: Some(AuditOutcome::Denied),
+        ..none()
+    }),
     ("q=intake, in every entry", |_, _| AuditFilter { text: Some("intake".into()), ..none() }),
     ("q=needle, in three", |_, _| AuditFilter { text: Some("needle".into()), ..none() }),
-    ("q=order 4…: a word and a beginning", |i, _| AuditFilter { text: Some(format!("order {}", 40 + i)), ..none() }),
+    ("q=order 4…: a word and a beginning", |i, _| AuditFilter {
+        text: Some(format!("order {}", 40 + i)),
+        ..none()
+    }),
     ("q=d: a letter", |_, _| AuditFilter { text: Some("d".into()), ..none() }),
     ("q=xyzzy, in none", |_, _| AuditFilter { text: Some("xyzzy".into()), ..none() }),
 ];
 
-async fn page(storage: &Storage, org: OrgId, filter: &AuditFilter, before: Option<AuditId>) -> Outcome<(Duration, usize)> {
+async fn page(
+    storage: &Storage,
+    org: OrgId,
+    filter: &AuditFilter,
+    before: Option<AuditId>,
+) -> Outcome<(Duration, usize)> {
     let begun = Instant::now();
     let mut tx = storage.read().await?;
     let found = audit_entries::list(&mut tx, org, filter, before, PAGE).await?;
@@ -98,7 +133,10 @@ async fn search(name: &str, storage: &Storage, org: OrgId, total: u64) -> Outcom
             measured.push(figures(times, found));
         }
         let [first, later] = measured.as_slice() else { continue };
-        println!("| {what} | {:.1?} | {:.1?} | {} | {:.1?} | {:.1?} |", first.median, first.p95, first.found, later.median, later.p95);
+        println!(
+            "| {what} | {:.1?} | {:.1?} | {} | {:.1?} | {:.1?} |",
+            first.median, first.p95, first.found, later.median, later.p95
+        );
         let nothing = what.contains("never") || what.contains("in none");
         if (first.found == 0) != nothing {
             return Err(format!("`{what}` found {} entries", first.found).into());
@@ -127,9 +165,13 @@ async fn main() -> Outcome<()> {
     for (name, url) in urls(folder.path()).await? {
         let (storage, new) = open(url.clone()).await?;
         let (off, on) = sealing::rates(&storage, &new).await;
-        println!("{name}: {off:.0} accepts/s without sealing and indexing, {on:.0} with both: {:.2}", on / off);
+        println!(
+            "{name}: {off:.0} accepts/s without sealing and indexing, {on:.0} with both: {:.2}",
+            on / off
+        );
         let mut tx = storage.write().await?;
-        let org = factotum_storage::organizations::create(&mut tx, "Long", Timestamp::from_micros(1)).await?.id;
+        let org =
+            factotum_storage::organizations::create(&mut tx, "Long", Timestamp::from_micros(1)).await?.id;
         tx.commit().await?;
         let begun = Instant::now();
         fill::fill(&url, org, total).await?;

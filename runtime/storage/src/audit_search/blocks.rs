@@ -97,7 +97,10 @@ pub(super) async fn ids(tx: &mut Tx, org: OrgId, block: i64) -> Result<Vec<Uuid>
     let bytes: Vec<u8> = row.map_or(Ok(Vec::new()), |row| row.get(0))?;
     let (ids, rest) = bytes.as_chunks::<ID_BYTES>();
     if !rest.is_empty() || ids.len() > BLOCK {
-        return Err(StorageError::damaged("audit_blocks.ids", format!("block {block} is of no known length")));
+        return Err(StorageError::damaged(
+            "audit_blocks.ids",
+            format!("block {block} is of no known length"),
+        ));
     }
     Ok(ids.iter().copied().map(Uuid::from_bytes).collect())
 }

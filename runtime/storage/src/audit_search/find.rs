@@ -42,7 +42,8 @@ pub async fn find(
         found.extend(tail::find(tx, org, &of_run, before, (0, limit)).await?);
         in_order(&mut found);
     }
-    let search = Search { org, filter, needs: needs(filter), before: before.map_or(Uuid::max(), |id| id.0), limit };
+    let search =
+        Search { org, filter, needs: needs(filter), before: before.map_or(Uuid::max(), |id| id.0), limit };
     search.blocks(tx, blocks, &mut found).await?;
     in_order(&mut found);
     found.truncate(limit);

@@ -225,7 +225,8 @@ async fn write_block(tx: &mut Tx, work: &Work, entries: &[AuditEntry]) -> Result
     let ids: Vec<Uuid> = entries.iter().map(|entry| entry.id.0).collect();
     let times = || entries.iter().map(|entry| entry.at.as_micros());
     // Of a block whose entries are all gone, nothing is eligible.
-    let (min_id, max_id) = (ids.first().copied().unwrap_or(Uuid::max()), ids.last().copied().unwrap_or(Uuid::nil()));
+    let (min_id, max_id) =
+        (ids.first().copied().unwrap_or(Uuid::max()), ids.last().copied().unwrap_or(Uuid::nil()));
     let (min_at, max_at) = (times().min().unwrap_or(i64::MAX), times().max().unwrap_or(i64::MIN));
     tx.query(
         "INSERT INTO audit_blocks (org_id, block, min_id, max_id, high_id, min_at, max_at, high_at, ids) \

@@ -146,7 +146,11 @@ struct Times {
 }
 
 impl Times {
-    async fn at(&mut self, tx: &mut Tx, (block, place): (i64, usize)) -> Result<Option<Timestamp>, StorageError> {
+    async fn at(
+        &mut self,
+        tx: &mut Tx,
+        (block, place): (i64, usize),
+    ) -> Result<Option<Timestamp>, StorageError> {
         if !self.ids.contains_key(&block) {
             let ids = blocks::ids(tx, self.org, block).await?;
             self.ids.insert(block, ids);

@@ -102,7 +102,8 @@ fn is_own_run(entry: &AuditEntry, target: &str) -> bool {
 pub(crate) fn each_text(entry: &AuditEntry, show: &mut impl FnMut(&str)) {
     show(&entry.action);
     show(&entry.actor.name);
-    let texts = [&entry.reason, &entry.initiator.external_ref, &entry.workflow, &entry.permission, &entry.user_agent];
+    let texts =
+        [&entry.reason, &entry.initiator.external_ref, &entry.workflow, &entry.permission, &entry.user_agent];
     texts.into_iter().flatten().for_each(|text| show(text));
     if let Some(credential) = &entry.credential {
         show(&credential.prefix);

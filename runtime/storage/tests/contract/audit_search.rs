@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Credential, Target};
 use factotum_model::{
-    AccountId, AccountKind, AuditId, InitiatorKind, KeyId, OrgId, Principal, RequestId, RunId, Timestamp, TriggerId,
+    AccountId, AccountKind, AuditId, InitiatorKind, KeyId, OrgId, Principal, RequestId, RunId, Timestamp,
+    TriggerId,
 };
 use factotum_storage::audit_entries::{self, AuditFilter};
 use factotum_storage::audit_search::{BLOCK, index, report};
@@ -39,34 +40,59 @@ struct Cast {
     addresses: Vec<IpAddr>,
 }
 
-const ACTIONS: [&str; 7] =
-    ["event.accept", "event.accept", "event.accept", "run.succeed", "run.fail", "api_key.create", "api_key.revoke"];
+const ACTIONS: [&str; 7] = [
+    "event.accept",
+    "event.accept",
+    "event.accept",
+    "run.succeed",
+    "run.fail",
+    "api_key.create",
+    "api_key.revoke",
+];
 const NAMES: [&str; 5] = ["Ada Lovelace", "État civil", "build bot", "ΣΊΣΥΦΟΣ", "日本 語"];
-const REASONS: [&str; 4] = ["forbidden: no grant", "timeout after 30s", "invalid_field: nickname", "run-away loop"];
+const REASONS: [&str; 4] =
+    ["forbidden: no grant", "timeout after 30s", "invalid_field: nickname", "run-away loop"];
 
 impl Cast {
     fn new() -> Self {
-        let kinds = [AccountKind::Base, AccountKind::ApiKey, AccountKind::ApiKey, AccountKind::Member, AccountKind::Member];
+        let kinds = [
+            AccountKind::Base,
+            AccountKind::ApiKey,
+            AccountKind::ApiKey,
+            AccountKind::Member,
+            AccountKind::Member,
+        ];
         let actors = kinds.iter().zip(NAMES);
         Self {
-            actors: actors.map(|(kind, name)| Principal { id: AccountId::random(), kind: *kind, name: name.into() }).collect(),
+            actors: actors
+                .map(|(kind, name)| Principal { id: AccountId::random(), kind: *kind, name: name.into() })
+                .collect(),
             keys: (0..3).map(|_| KeyId::random()).collect(),
             triggers: (0..3).map(|_| TriggerId::random()).collect(),
             runs: (0..40).map(|_| RunId::random()).collect(),
-            addresses: ["203.0.113.7", "::ffff:203.0.113.8", "2001:db8::1"].map(|ip| ip.parse().unwrap()).to_vec(),
+            addresses: ["203.0.113.7", "::ffff:203.0.113.8", "2001:db8::1"]
+                .map(|ip| ip.parse().unwrap())
+                .to_vec(),
         }
     }
 
     /// An entry whose id is, now and then, minutes older than those before it.
     fn entry(&self, dice: &mut Dice, org: OrgId, at: Timestamp) -> AuditEntry {
         let actor = dice.one(&self.actors);
-        let outcome = dice.one(&[AuditOutcome::Ok, AuditOutcome::Ok, AuditOutcome::Ok, AuditOutcome::Denied, AuditOutcome::Error]);
+        let outcome = dice.one(&[
+            AuditOutcome::Ok,
+            AuditOutcome::Ok,
+            AuditOutcome::Ok,
+            AuditOutcome::Denied,
+            AuditOutcome::Error,
+        ]);
         let initiator = AuditInitiator {
             kind: InitiatorKind::Webhook,
             trigger_id: (dice.roll(2) == 0).then(|| dice.one(&self.triggers)),
             external_ref: (dice.roll(3) == 0).then(|| format!("delivery-{}", dice.roll(500))),
         };
-        let late = if dice.roll(50) == 0 { Duration::from_secs(dice.roll(300) as u64) } else { Duration::ZERO };
+        let late =
+            if dice.roll(50) == 0 { Duration::from_secs(dice.roll(300) as u64) } else { Duration::ZERO };
         let at = Timestamp::from_micros(at.as_micros() - late.as_micros() as i64);
         let mut entry = AuditEntry::new(org, at, dice.one(&ACTIONS), outcome, actor.clone(), initiator);
         let mut random = [0; 10];
@@ -74,7 +100,8 @@ impl Cast {
         entry.id = AuditId::from_parts(at, random);
         entry.reason = (outcome != AuditOutcome::Ok).then(|| dice.one(&REASONS).to_owned());
         if actor.kind == AccountKind::ApiKey {
-            entry.credential = Some(Credential { key_id: dice.one(&self.keys), prefix: "fct_abcdefgh".into() });
+            entry.credential =
+                Some(Credential { key_id: dice.one(&self.keys), prefix: "fct_abcdefgh".into() });
         }
         entry.ip = (dice.roll(2) == 0).then(|| dice.one(&self.addresses));
         entry.run_id = (dice.roll(3) > 0).then(|| dice.one(&self.runs));
@@ -85,7 +112,11 @@ impl Cast {
             entry.targets.push(Target::new("run", run));
         }
         if dice.roll(2) == 0 {
-            entry.targets.push(Target::named("workflow", format!("wfl_{}", dice.roll(5)), "Intake of orders"));
+            entry.targets.push(Target::named(
+                "workflow",
+                format!("wfl_{}", dice.roll(5)),
+                "Intake of orders",
+            ));
         }
         if dice.roll(20) == 0 {
             entry.targets.push(Target::new("run", dice.one(&self.runs)));
@@ -104,8 +135,24 @@ impl Cast {
                 1 => filter.actor_kinds = vec![AccountKind::Member],
                 2 => filter.account = Some(dice.one(&self.actors).id),
                 3 => filter.key = Some(dice.one(&self.keys)),
-                4 => filter.action = Some(dice.one(&["event.accept", "run.fail", "api_key.*", "run.*", "*", "event", "none.such"]).into()),
-                5 => filter.outcome = Some(dice.one(&[AuditOutcome::Ok, AuditOutcome::Denied, AuditOutcome::Error])),
+                4 => {
+                    filter.action = Some(
+                        dice.one(&[
+                            "event.accept",
+                            "run.fail",
+                            "api_key.*",
+                            "run.*",
+                            "*",
+                            "event",
+                            "none.such",
+                        ])
+                        .into(),
+                    )
+                }
+                5 => {
+                    filter.outcome =
+                        Some(dice.one(&[AuditOutcome::Ok, AuditOutcome::Denied, AuditOutcome::Error]))
+                }
                 6 => filter.target = Some(format!("wfl_{}", dice.roll(6))),
                 7 => filter.target = Some(dice.one(&self.runs).to_string()),
                 8 => filter.trigger = Some(dice.one(&self.triggers)),
@@ -117,8 +164,27 @@ impl Cast {
                 }
                 _ => {
                     let texts = [
-                        "ada", "ADA love", "état", "Éta", "σίσυφος", "日", "30s", "deliv", "delivery 7", "needle", "needle 77", "0", "o",
-                        "orders 1 workflow", "grant forbid", "203", "fct_abc", "xyzzy", "curl 8", "kv:re", "in of inta",
+                        "ada",
+                        "ADA love",
+                        "état",
+                        "Éta",
+                        "σίσυφος",
+                        "日",
+                        "30s",
+                        "deliv",
+                        "delivery 7",
+                        "needle",
+                        "needle 77",
+                        "0",
+                        "o",
+                        "orders 1 workflow",
+                        "grant forbid",
+                        "203",
+                        "fct_abc",
+                        "xyzzy",
+                        "curl 8",
+                        "kv:re",
+                        "in of inta",
                     ];
                     filter.text = Some(dice.one(&texts).into());
                 }
@@ -154,7 +220,9 @@ fn texts(entry: &AuditEntry) -> Vec<String> {
         all.push(target.kind.clone());
         all.extend(target.name.clone());
         // A run's own entries are found by the filter for runs.
-        all.extend(Some(target.id.clone()).filter(|id| entry.run_id.map(|run| run.to_string()).as_ref() != Some(id)));
+        all.extend(
+            Some(target.id.clone()).filter(|id| entry.run_id.map(|run| run.to_string()).as_ref() != Some(id)),
+        );
     }
     if let Some(change) = whole.get("change") {
         leaves(change, &mut all);
@@ -164,7 +232,13 @@ fn texts(entry: &AuditEntry) -> Vec<String> {
 
 fn cut(text: &str) -> Vec<String> {
     let spaced: String = text.chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
-    spaced.to_lowercase().replace('ς', "σ").split(' ').filter(|word| !word.is_empty()).map(ToOwned::to_owned).collect()
+    spaced
+        .to_lowercase()
+        .replace('ς', "σ")
+        .split(' ')
+        .filter(|word| !word.is_empty())
+        .map(ToOwned::to_owned)
+        .collect()
 }
 
 /// Whether the model takes the entry.
@@ -197,7 +271,9 @@ fn takes(filter: &AuditFilter, entry: &AuditEntry) -> bool {
         let has: Vec<String> = texts(entry).iter().flat_map(|text| cut(text)).collect();
         let mut wanted = cut(text);
         let last = wanted.pop().unwrap();
-        all.push(wanted.iter().all(|word| has.contains(word)) && has.iter().any(|word| word.starts_with(&last)));
+        all.push(
+            wanted.iter().all(|word| has.contains(word)) && has.iter().any(|word| word.starts_with(&last)),
+        );
     }
     all.into_iter().all(|holds| holds)
 }
@@ -233,7 +309,8 @@ async fn pages(world: &World, filter: &AuditFilter, size: u32, most: usize) -> V
     let mut ids = Vec::new();
     let mut before = None;
     for _ in 0..most {
-        let page = world.read(async |tx| audit_entries::list(tx, world.org.id, filter, before, size).await).await;
+        let page =
+            world.read(async |tx| audit_entries::list(tx, world.org.id, filter, before, size).await).await;
         before = page.last().map(|entry| entry.id);
         ids.extend(page.iter().map(|entry| entry.id));
         if page.len() < size as usize {

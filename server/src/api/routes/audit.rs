@@ -149,7 +149,9 @@ impl AuditQuery {
 fn searched(text: &str) -> Result<String, Problem> {
     match words(text).count() {
         0 => Err(Problem::field("q", "in the query, `q` must have at least one letter or digit")),
-        n if n > MAX_WORDS => Err(Problem::field("q", format!("in the query, `q` has {n} words; at most {MAX_WORDS}"))),
+        n if n > MAX_WORDS => {
+            Err(Problem::field("q", format!("in the query, `q` has {n} words; at most {MAX_WORDS}")))
+        }
         _ => Ok(text.to_owned()),
     }
 }
