@@ -9,4 +9,5 @@ pub mod mail;
 pub mod oidc;
 pub mod operations;
 pub mod serve;
+pub mod streams;
 pub mod view;

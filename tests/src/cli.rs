@@ -17,6 +17,33 @@ pub struct Cli {
     folder: Option<std::path::PathBuf>,
 }
 
+/// A command that goes on.
+#[derive(Debug)]
+pub struct Running {
+    child: std::process::Child,
+    folder: tempfile::TempDir,
+}
+
+impl Running {
+    /// What it wrote there so far.
+    pub fn stdout(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("stdout")).unwrap_or_default()
+    }
+
+    /// What it wrote there so far.
+    pub fn stderr(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Errors mean that it is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// How a command ended.
 #[derive(Debug)]
 pub struct Done {
@@ -51,8 +78,17 @@ impl Cli {
         self
     }
 
-    /// Runs it with this on stdin.
-    pub fn try_run(&self, args: &[&str], stdin: &str) -> anyhow::Result<Done> {
+    /// Begins a command that goes on until its value is dropped.
+    pub fn begin(&self, args: &[&str]) -> anyhow::Result<Running> {
+        let folder = tempfile::tempdir()?;
+        let (stdout, stderr) = (folder.path().join("stdout"), folder.path().join("stderr"));
+        let mut command = self.command()?;
+        command.args(args).stdin(Stdio::null());
+        command.stdout(std::fs::File::create(&stdout)?).stderr(std::fs::File::create(&stderr)?);
+        Ok(Running { child: command.spawn().context("cannot run factotum")?, folder })
+    }
+
+    fn command(&self) -> anyhow::Result<Command> {
         let mut command = Command::new(program()?);
         let inherited = std::env::vars_os().map(|(name, _)| name);
         for name in inherited.filter(|name| name.to_string_lossy().starts_with("FACTOTUM_")) {
@@ -62,6 +98,12 @@ impl Cli {
             command.current_dir(folder);
         }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        Ok(command)
+    }
+
+    /// Runs it with this on stdin.
+    pub fn try_run(&self, args: &[&str], stdin: &str) -> anyhow::Result<Done> {
+        let mut command = self.command()?;
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("cannot run factotum")?;
         let mut input = child.stdin.take().context("a piped stdin")?;

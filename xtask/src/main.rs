@@ -1,10 +1,12 @@
-//! The development commands: `cargo xtask run|test|guests|oidc|bench|schemathesis|soak|tidy|postgres`. Parses and dispatches, nothing else.
+//! The development commands: `cargo xtask run|test|guests|ocsf|oidc|bench|schemathesis|soak|tidy|postgres`. Parses and dispatches, nothing else.
 
 mod bench;
 mod command;
 mod guests;
+mod ocsf;
 mod oidc;
 mod postgres;
+mod python;
 mod run;
 mod schemathesis;
 mod soak;
@@ -37,6 +39,8 @@ enum Command {
     Guests(guests::Options),
     /// Install the identity provider that tests log in at into target/oidc/
     Oidc,
+    /// Install the published OCSF schemas that tests validate exports against into target/ocsf/
+    Ocsf,
     /// Measure throughput and latency of a release build, beside the machine's own figures
     Bench(bench::Options),
     /// Test the program against its OpenAPI document with made-up requests, by schemathesis
@@ -71,6 +75,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Test(options) => test::run(&options, &interrupt),
         Command::Tidy => tidy::run(),
         Command::Guests(options) => guests::build(&options).map(drop),
+        Command::Ocsf => ocsf::install(&interrupt),
         Command::Oidc => oidc::install(&interrupt),
         Command::Postgres(options) => postgres::run(&options, &interrupt),
     }

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod api_key;
 pub mod audit;
+pub mod audit_action;
 pub mod audit_log;
 pub mod authority;
 pub mod digest;

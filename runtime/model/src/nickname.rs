@@ -72,7 +72,8 @@ fn skeleton(text: &str) -> String {
     unicode_security::skeleton(&spaced).collect::<String>().to_lowercase()
 }
 
-fn is_invisible(c: char) -> bool {
+/// Whether a character shows nothing, breaks the line or turns the text around.
+pub fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}'

@@ -123,6 +123,16 @@ pub async fn effective_grants(
     Ok(crate::principal::live_account(tx, org, id, now, Keys::Held).await?.map(|a| a.grants))
 }
 
+/// What an account may do as it is now, if it is there: for who only reads, and makes no revocation wait.
+pub async fn grants_now(
+    tx: &mut Tx,
+    org: OrgId,
+    id: AccountId,
+    now: Timestamp,
+) -> Result<Option<Grants>, StorageError> {
+    Ok(crate::principal::live_account(tx, org, id, now, Keys::Seen).await?.map(|a| a.grants))
+}
+
 async fn roles(tx: &mut Tx, org: OrgId, id: AccountId) -> Result<Vec<String>, StorageError> {
     let rows = tx
         .query("SELECT r.name FROM role_members m JOIN roles r ON r.org_id = m.org_id AND r.id = m.role_id WHERE m.org_id = $1 AND m.account_id = $2 ORDER BY r.name")

@@ -22,6 +22,8 @@ pub enum Form {
     Version,
     /// RFC 3339 §5.6.
     Time,
+    /// The `id` of an event of a tail.
+    Place,
     /// A whole number within these bounds.
     Count(u64, u64),
     /// `true` or `false`.
@@ -47,6 +49,7 @@ impl Form {
                 json!({"type": "string", "pattern": format!("^[a-z0-9][a-z0-9._-]{{0,{}}}$", MAX_NAME_BYTES - 1)})
             }
             Self::Version => json!({"type": "string", "maxLength": 64, "pattern": VERSION}),
+            Self::Place => json!({"type": "string", "pattern": "^[0-9]{1,18}-[0-9]{1,18}$"}),
             Self::Time => json!({"type": "string", "format": "date-time"}),
             Self::Count(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
             Self::Flag => json!({"type": "boolean"}),

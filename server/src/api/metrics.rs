@@ -16,6 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::operations::Services;
+use crate::streams::lag::StreamMetrics;
 
 /// Bounds of the latency histograms, in seconds.
 const LATENCY_BOUNDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
@@ -59,6 +60,8 @@ pub struct Metrics {
     pub password_hashes: Counter,
     /// Keys that the database was asked about.
     pub key_queries: Counter,
+    /// Streams of the audit trail.
+    pub audit_streams: StreamMetrics,
 }
 
 /// What is counted of sealing.
@@ -140,6 +143,7 @@ impl Metrics {
         registry.register("instances_free", "Guests that could run beside those that do", slots_free.clone());
         registry.register("attempts_running", "Attempts under way on this node", attempts_running.clone());
         registry.register("attempts_ended", "Attempts of this node by how they ended", attempts.clone());
+        let audit_streams = StreamMetrics::register(&mut registry);
         Self {
             registry,
             requests,
@@ -155,6 +159,7 @@ impl Metrics {
             denied,
             password_hashes,
             key_queries,
+            audit_streams,
         }
     }
 

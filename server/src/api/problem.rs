@@ -5,6 +5,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use crate::view::harmless;
+
 /// What kind of problem it is: the published codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Code {
@@ -204,7 +206,7 @@ impl Problem {
             request_id,
             field: self.field.as_deref(),
         };
-        let body = serde_json::to_vec(&body).unwrap_or_default();
+        let body = harmless::json(&body).into_bytes();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

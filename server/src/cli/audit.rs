@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::audit_tail;
 use super::audit_verify::VerifyArgs;
 use super::exit::CommandError;
 use super::output::{Column, Output};
@@ -76,13 +77,22 @@ pub enum AuditCommand {
         #[arg(long, default_value_t = 50)]
         limit: usize,
     },
+    /// Print entries as they are sealed, until Ctrl-C
+    Tail {
+        /// Which
+        #[command(flatten)]
+        filters: Box<Filters>,
+        /// Go on after this place, as a tail before this one told it
+        #[arg(long, value_name = "PLACE")]
+        after: Option<String>,
+    },
     /// Write entries to stdout or a file
     Export {
         /// Which
         #[command(flatten)]
         filters: Box<Filters>,
         /// In which form
-        #[arg(long, value_parser = ["jsonl", "csv"], default_value = "jsonl")]
+        #[arg(long, value_parser = ["jsonl", "csv", "ocsf"], default_value = "jsonl")]
         format: String,
         /// To this file
         #[arg(long, value_name = "FILE")]
@@ -144,6 +154,9 @@ pub async fn run(command: AuditCommand, remote: &Remote, output: Output) -> Resu
         }
         // It asks no server, and is run before one is looked for.
         AuditCommand::Verify(args) => super::audit_verify::run(&args, output),
+        AuditCommand::Tail { filters, after } => {
+            audit_tail::follow(&filters.pairs(), after, remote, output, COLUMNS).await
+        }
         AuditCommand::Export { filters, format, to } => {
             let mut all = filters.pairs().to_vec();
             all.push(("format", Some(&format)));

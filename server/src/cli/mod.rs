@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod audit;
+mod audit_tail;
 pub mod audit_verify;
 pub mod completions;
 pub mod exit;
@@ -27,6 +28,8 @@ use clap::{Parser, Subcommand};
 use exit::CommandError;
 use output::Output;
 use remote::{Remote, RemoteArgs};
+
+use crate::view::harmless;
 
 /// A self-hosted host for automated workflows: every action has a known actor, a limited authority, and a record.
 ///
@@ -91,8 +94,12 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let exit = error.exit;
-            let text =
-                if json { format!("{}\n", error.document()) } else { format!("error: {}\n", error.message) };
+            let text = if json {
+                harmless::json(&error.document()) + "\n"
+            } else {
+                let lines: Vec<_> = error.message.lines().map(harmless::shown).collect();
+                format!("error: {}\n", lines.join("\n"))
+            };
             // Without stderr there is nobody to tell.
             let _ = std::io::stderr().write_all(text.as_bytes());
             exit.into()

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use serde_json::Value;
 
 use super::exit::CommandError;
+use crate::view::harmless::{self, document, shown};
 
 /// A column of a table: its head, and where its value is (a JSON pointer, RFC 6901).
 pub type Column = (&'static str, &'static str);
@@ -33,9 +34,27 @@ impl Output {
         }
     }
 
+    /// One item of a list without end: a line of JSON, or of cells, each at least as wide as its column says. Whether anybody reads on.
+    pub fn row(self, item: &Value, columns: &[Column], widths: &[usize]) -> Result<bool, CommandError> {
+        let line = if self.json {
+            harmless::json(item)
+        } else {
+            let cells = columns.iter().map(|(_, at)| item.pointer(at).map(cell).unwrap_or_default());
+            let widths = widths.iter().copied().chain(std::iter::repeat(0));
+            let padded: Vec<String> =
+                cells.zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            padded.join("  ").trim_end().to_owned()
+        };
+        let mut stdout = std::io::stdout().lock();
+        match stdout.write_all(format!("{line}\n").as_bytes()).and_then(|()| stdout.flush()) {
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+            written => Ok(written.map(|()| true)?),
+        }
+    }
+
     /// A JSON document, indented.
     pub fn document(self, value: &Value) -> Result<(), CommandError> {
-        self.line(&serde_json::to_string_pretty(value).unwrap_or_default())
+        self.line(&document(&serde_json::to_string_pretty(value).unwrap_or_default()))
     }
 
     /// A list: as `{"items": […], "next": …}`, or as a table.
@@ -80,14 +99,7 @@ fn cell(value: &Value) -> String {
 
 /// A text whose control characters are shown, not obeyed.
 pub fn harmless(text: &str) -> String {
-    let odd = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(odd) {
-        return text.to_owned();
-    }
-    text.chars().map(|c| if odd(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
+    shown(text).into_owned()
 }
 
 fn table(heads: &[&str], rows: &[Vec<String>]) -> String {

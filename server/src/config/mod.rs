@@ -1,6 +1,7 @@
 //! The configuration of `factotum serve` and `factotum admin`: flags > `FACTOTUM_*` > `factotum.toml` > defaults. What must hold: the rest of the
 //! program sees only checked values, and the environment is read here alone.
 
+pub mod audit_stream;
 pub mod data;
 pub mod egress;
 pub mod http;
@@ -17,6 +18,7 @@ pub mod source;
 
 use std::path::{Path, PathBuf};
 
+pub use audit_stream::AuditStreamConfig;
 pub use data::DataConfig;
 pub use egress::EgressConfig;
 pub use http::HttpConfig;
@@ -103,6 +105,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Log-in at an identity provider; none unless an issuer is set.
     pub oidc: Option<OidcConfig>,
+    /// Where the audit trail is streamed to.
+    pub audit_streams: Vec<AuditStreamConfig>,
     /// How logs are written.
     pub logging: LoggingConfig,
     layers: Layers,
@@ -129,6 +133,7 @@ impl Config {
             retention: RetentionConfig::from_layers(&layers)?,
             limits: LimitsConfig::from_layers(&layers)?,
             oidc: OidcConfig::from_layers(&layers)?,
+            audit_streams: AuditStreamConfig::from_layers(&layers)?,
             logging: LoggingConfig::from_layers(&layers)?,
             layers,
         })

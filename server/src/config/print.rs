@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::Config;
 use super::keys::{Default, Form, KEYS, Key};
 use super::source::{Layers, Origin};
+use super::{Config, audit_stream};
 
 /// One line per setting, as TOML with the origin as a comment, so that it can be pasted into a file.
 pub(super) fn printed(config: &Config, layers: &Layers) -> String {
@@ -19,6 +19,16 @@ pub(super) fn printed(config: &Config, layers: &Layers) -> String {
         }
         let (text, origin) = line(config, layers, key);
         let _ = writeln!(out, "{text:width$}  # {origin}");
+    }
+    for table in layers.streams() {
+        let _ = writeln!(out, "\n[[{}]]  # {}", audit_stream::TABLE, table.origin);
+        for (name, found) in &table.values {
+            let hidden = name == audit_stream::SECRET;
+            let text = if hidden { quoted("[redacted]") } else { quoted(&masked(&found.text)) };
+            let number = found.text.bytes().all(|b| b.is_ascii_digit()) && audit_stream::is_number(name);
+            let text = if number { found.text.clone() } else { text };
+            let _ = writeln!(out, "{name} = {text}  # {}", found.origin);
+        }
     }
     out
 }

@@ -47,9 +47,24 @@ pub struct Found {
     pub origin: Origin,
 }
 
+/// One of several tables of a name, `[[audit.stream]]`, not yet checked. Such tables stand in the file alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundTable {
+    /// Where it begins.
+    pub origin: Origin,
+    /// Its values; a number as its digits.
+    pub values: BTreeMap<String, Found>,
+}
+
+/// The names of such tables.
+const TABLES: [&str; 1] = [super::audit_stream::TABLE];
+
 /// All settings that somebody set, by name.
 #[derive(Debug, Default)]
-pub struct Layers(BTreeMap<&'static str, Found>);
+pub struct Layers {
+    set: BTreeMap<&'static str, Found>,
+    tables: Vec<FoundTable>,
+}
 
 impl Layers {
     /// Lays flags over the environment over the file. `flags` are pairs of a setting's name and its value.
@@ -58,7 +73,7 @@ impl Layers {
         environment: &Environment,
         file: Option<&Path>,
     ) -> Result<Self, ConfigError> {
-        let mut found = file.map(read_file).transpose()?.unwrap_or_default();
+        let Self { set: mut found, tables } = file.map(read_file).transpose()?.unwrap_or_default();
         for key in KEYS {
             let variable = key.variable();
             if let Some(text) = environment.get(&variable) {
@@ -72,17 +87,22 @@ impl Layers {
                 found.insert(key.name, Found { text: text.clone(), origin });
             }
         }
-        Ok(Self(found))
+        Ok(Self { set: found, tables })
+    }
+
+    /// The tables `[[audit.stream]]`, in their order.
+    pub fn streams(&self) -> &[FoundTable] {
+        &self.tables
     }
 
     /// What somebody set, if anybody did.
     pub fn get(&self, name: &str) -> Option<&Found> {
-        self.0.get(name)
+        self.set.get(name)
     }
 
     /// What holds: what somebody set, or the default; nothing where that is worked out from elsewhere.
     pub fn text(&self, name: &'static str) -> Option<(String, Origin)> {
-        let set = self.0.get(name).map(|f| (f.text.clone(), f.origin.clone()));
+        let set = self.set.get(name).map(|f| (f.text.clone(), f.origin.clone()));
         set.or_else(|| match Key::find(name)?.default {
             Default::Value(text) => Some((text.to_owned(), Origin::Default)),
             Default::Derived(_) => None,
@@ -122,7 +142,7 @@ impl Layers {
     }
 }
 
-fn read_file(path: &Path) -> Result<BTreeMap<&'static str, Found>, ConfigError> {
+fn read_file(path: &Path) -> Result<Layers, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
     let table = DeTable::parse(&text).map_err(|e| ConfigError::Syntax {
@@ -131,7 +151,7 @@ fn read_file(path: &Path) -> Result<BTreeMap<&'static str, Found>, ConfigError> 
         reason: e.message().to_owned(),
     })?;
     let file = File { path, text: &text };
-    let mut found = BTreeMap::new();
+    let mut found = Layers::default();
     file.walk("", table.get_ref(), &mut found)?;
     Ok(found)
 }
@@ -142,12 +162,7 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    fn walk(
-        &self,
-        section: &str,
-        table: &DeTable<'_>,
-        found: &mut BTreeMap<&'static str, Found>,
-    ) -> Result<(), ConfigError> {
+    fn walk(&self, section: &str, table: &DeTable<'_>, found: &mut Layers) -> Result<(), ConfigError> {
         for (key, value) in table {
             let name = if section.is_empty() {
                 key.get_ref().to_string()
@@ -157,7 +172,11 @@ impl File<'_> {
             let line = line_of(self.text, key.span().start);
             if let Some(known) = Key::find(&name) {
                 let text = self.text_of(known, value, line)?;
-                found.insert(known.name, Found { text, origin: Origin::File(self.path.to_owned(), line) });
+                found
+                    .set
+                    .insert(known.name, Found { text, origin: Origin::File(self.path.to_owned(), line) });
+            } else if TABLES.contains(&name.as_str()) {
+                self.tables(&name, value, found)?;
             } else if let (true, DeValue::Table(inner)) = (is_section(&name), value.get_ref()) {
                 self.walk(&name, inner, found)?;
             } else {
@@ -169,6 +188,43 @@ impl File<'_> {
                     known: neighbours(&name),
                 });
             }
+        }
+        Ok(())
+    }
+
+    fn tables(
+        &self,
+        name: &str,
+        value: &Spanned<DeValue<'_>>,
+        found: &mut Layers,
+    ) -> Result<(), ConfigError> {
+        let here =
+            |span: std::ops::Range<usize>| Origin::File(self.path.to_owned(), line_of(self.text, span.start));
+        let wrong = |span, reason: &str| ConfigError::Value {
+            key: super::audit_stream::TABLE,
+            origin: here(span),
+            reason: reason.to_owned(),
+        };
+        let DeValue::Array(items) = value.get_ref() else {
+            return Err(wrong(value.span(), &format!("write it as `[[{name}]]`, once for each")));
+        };
+        for item in items {
+            let DeValue::Table(table) = item.get_ref() else {
+                return Err(wrong(item.span(), &format!("write it as `[[{name}]]`, once for each")));
+            };
+            let mut values = BTreeMap::new();
+            for (key, value) in table {
+                let text = match value.get_ref() {
+                    DeValue::String(text) => text.to_string(),
+                    DeValue::Integer(number) if number.radix() == 10 => number.as_str().replace('_', ""),
+                    _ => {
+                        let reason = format!("`{}` must be a string or a whole number", key.get_ref());
+                        return Err(wrong(value.span(), &reason));
+                    }
+                };
+                values.insert(key.get_ref().to_string(), Found { text, origin: here(key.span()) });
+            }
+            found.tables.push(FoundTable { origin: here(item.span()), values });
         }
         Ok(())
     }
@@ -198,16 +254,17 @@ impl File<'_> {
 }
 
 fn is_section(name: &str) -> bool {
-    KEYS.iter().any(|k| k.name.split_once('.').is_some_and(|(section, _)| section == name))
+    let names = KEYS.iter().map(|k| k.name).chain(TABLES);
+    names.filter_map(|own| own.split_once('.')).any(|(section, _)| section == name)
 }
 
 /// The names that stand where the unknown one stood, to choose from.
 fn neighbours(name: &str) -> String {
     let section = name.rsplit_once('.').map_or("", |(section, _)| section);
-    let siblings = KEYS.iter().filter_map(|k| match k.name.split_once('.') {
+    let siblings = KEYS.iter().map(|k| k.name).chain(TABLES).filter_map(|own| match own.split_once('.') {
         Some((s, key)) if s == section => Some(key.to_owned()),
         Some((s, _)) if section.is_empty() => Some(format!("[{s}]")),
-        None if section.is_empty() => Some(k.name.to_owned()),
+        None if section.is_empty() => Some(own.to_owned()),
         _ => None,
     });
     let mut names: Vec<_> = siblings.collect();

@@ -106,6 +106,8 @@ pub struct Services {
     pub scheduler: Scheduler,
     /// The identity provider, where one is configured.
     pub oidc: Option<Oidc>,
+    /// Who follows audit trails: so many at a time.
+    pub tails: audit::tail::Tails,
     /// Cancelled when the server stops: waits end.
     pub stopping: CancellationToken,
 }

@@ -29,8 +29,9 @@ use crate::oidc::Oidc;
 use crate::operations::organization::{SETUP_LINK_LASTS, offer_setup};
 use crate::operations::{
     self, Attempts, Denials, Hashing, KeyCache, KeyUses, OperationError, Refusals, Services, UnknownKeys,
-    invitation,
+    audit, invitation,
 };
+use crate::streams::{Stream, StreamError, lag};
 
 /// Why the server cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +54,9 @@ pub enum ServeError {
     /// The database, at the start.
     #[error("the server cannot start: {0}")]
     Storage(#[from] factotum_storage::StorageError),
+    /// `[[audit.stream]]`.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     /// A setting that does not go with what is in the database.
     #[error("{0}")]
     Settings(String),
@@ -72,6 +76,8 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
         egress: EgressPolicy::parse(&config.egress.allow)?,
         ..HostConfig::new(config.data.folder.join("cache"))
     })?;
+    let streams = config.audit_streams.iter().map(|stream| Stream::configured(stream, &node_name()));
+    let streams = streams.collect::<Result<Vec<_>, _>>()?;
     let listener = Listener::bind(&config.http).await?;
     let public_url = config.http.public_url_at(listener.address());
     say_how_to_begin(&storage, clock.as_ref(), &public_url).await?;
@@ -102,6 +108,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
         hashing: Hashing::default(),
         metrics: Arc::new(Metrics::register()),
         oidc,
+        tails: audit::tail::Tails::default(),
         stopping: stop.clone(),
     });
     // Schedules end with the listener; counts and the rest go on until the last run has ended.
@@ -120,6 +127,13 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     // The trail is sealed last: everything else may still write to it.
     let (sealing, sealed) = (TaskTracker::new(), CancellationToken::new());
     sealing.spawn(seal::run(Arc::clone(&services), config.data.folder.clone(), sealed.clone()));
+    let scopes: Vec<_> = streams.iter().map(Stream::scope).collect();
+    if !scopes.is_empty() {
+        tasks.spawn(lag::run(scopes, Arc::clone(&services), last.clone()));
+    }
+    for stream in streams {
+        tasks.spawn(stream.run(Arc::clone(&services), last.clone()));
+    }
 
     tracing::info!(address = %listener.address(), %public_url, version = env!("CARGO_PKG_VERSION"), "listening");
     let router = crate::api::router(Arc::clone(&services), config.proxy.clone(), config.http.tls.is_some());

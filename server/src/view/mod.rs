@@ -4,10 +4,12 @@
 pub mod audit;
 pub mod audit_log;
 pub mod event;
+pub mod harmless;
 pub mod identity;
 pub mod key;
 pub mod key_report;
 pub mod member;
+pub mod ocsf;
 pub mod plugin;
 pub mod run;
 pub mod schema;

@@ -5,9 +5,13 @@
 mod api_keys;
 mod attacks;
 mod audit;
+mod audit_export;
+mod audit_injection;
 mod audit_intents;
 mod audit_kill;
 mod audit_log;
+mod audit_streams;
+mod audit_tail;
 mod bad_input;
 mod child_runs;
 mod cli;

@@ -1,17 +1,15 @@
-//! schemathesis itself: a Python environment of its own under target/. What must hold: its versions are those of requirements.txt; where
-//! Python or its `venv` is missing, root on Debian installs it, and everybody else is told what to install.
+//! schemathesis itself: a Python environment of its own under target/. What must hold: its versions are those of
+//! requirements.txt.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use factotum_tests::{Server, guest};
 
 use super::World;
-use crate::command::{Interrupt, install, is_there, root, target};
-
-/// What Python needs to make the environment.
-const NEEDED: [&str; 2] = ["-c", "import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 10))"];
+use crate::command::{Interrupt, root};
+use crate::python;
 
 /// An installed schemathesis.
 pub struct Tool {
@@ -21,21 +19,8 @@ pub struct Tool {
 impl Tool {
     /// Installs it unless it is there with the same versions.
     pub fn install(interrupt: &Interrupt) -> anyhow::Result<Self> {
-        let tool = Self { folder: target().join("schemathesis") };
-        let wanted = std::fs::read_to_string(sources().join("requirements.txt"))?;
-        let mark = tool.folder.join("installed.txt");
-        if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
-            return Ok(tool);
-        }
-        python(interrupt)?;
-        let environment = tool.folder.join("venv");
-        std::fs::create_dir_all(&tool.folder)?;
-        interrupt.run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
-        let mut pip = Command::new(environment.join("bin").join("python"));
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
-        interrupt.run(pip.arg(sources().join("requirements.txt")))?;
-        std::fs::write(&mark, wanted)?;
-        Ok(tool)
+        let folder = python::environment(interrupt, "schemathesis", &sources().join("requirements.txt"))?;
+        Ok(Self { folder })
     }
 
     /// A run against this server, with its key or without.
@@ -64,17 +49,4 @@ impl Tool {
 
 fn sources() -> PathBuf {
     root().join("tests").join("schemathesis")
-}
-
-fn python(interrupt: &Interrupt) -> anyhow::Result<()> {
-    if is_there("python3", &NEEDED) {
-        return Ok(());
-    }
-    install(interrupt, &["python3", "python3-venv"])?;
-    if !is_there("python3", &NEEDED) {
-        bail!(
-            "Python 3.10 or later with `venv` is missing: install it, on Debian with `apt-get install python3 python3-venv`"
-        );
-    }
-    Ok(())
 }

@@ -14,6 +14,7 @@ mod attacks_postgres;
 mod attacks_sqlite;
 mod audit;
 mod audit_search;
+mod audit_streams;
 mod cancel;
 mod children;
 mod claim;

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use factotum_model::audit::{AuditEntry, AuditOutcome};
-use factotum_model::{AccountKind, Action, AuditId, OrgId};
+use factotum_model::{AccountKind, Action, AuditId};
 use factotum_storage::audit_entries::AuditFilter;
 use factotum_storage::audit_search::words::{MAX_WORDS, words};
 use http::{HeaderValue, header};
@@ -22,29 +22,31 @@ use crate::api::parameters::{Parameters, page, value, word};
 use crate::api::problem::Problem;
 use crate::operations::{Caller, Services, audit};
 use crate::view::PageView;
-use crate::view::audit::{CSV_HEAD, csv_line};
+use crate::view::audit::AuditForm;
+
+/// States the filters.
+pub(super) fn filtered(endpoint: Endpoint) -> Endpoint {
+    endpoint
+        .query_of(
+            "actor_kind",
+            Form::Words(&["member", "base", "api_key", "service"]),
+            "member, base, api_key, or service for the latter two; several with commas",
+        )
+        .query_of("account", Form::Id("acc_"), "by this account")
+        .query_of("key", Form::Id("key_"), "with this API key")
+        .query("action", "of this action, such as api_key.create; a trailing * takes all that begin so")
+        .query_of("outcome", Form::Word(&["ok", "denied", "error"]), "ok, denied or error")
+        .query("target", "done to the thing with this id")
+        .query_of("trigger", Form::Id("trg_"), "started by this trigger")
+        .query_of("run", Form::Id("run_"), "about this run")
+        .query("ip", "from this address")
+        .query_of("since", Form::Time, "at or after this time, RFC 3339")
+        .query_of("until", Form::Time, "before this time, RFC 3339")
+        .query("q", "with these words, in any order; the last may be the beginning of one")
+}
 
 /// Adds the routes.
 pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
-    let filtered = |endpoint: Endpoint| {
-        endpoint
-            .query_of(
-                "actor_kind",
-                Form::Words(&["member", "base", "api_key", "service"]),
-                "member, base, api_key, or service for the latter two; several with commas",
-            )
-            .query_of("account", Form::Id("acc_"), "by this account")
-            .query_of("key", Form::Id("key_"), "with this API key")
-            .query("action", "of this action, such as api_key.create; a trailing * takes all that begin so")
-            .query_of("outcome", Form::Word(&["ok", "denied", "error"]), "ok, denied or error")
-            .query("target", "done to the thing with this id")
-            .query_of("trigger", Form::Id("trg_"), "started by this trigger")
-            .query_of("run", Form::Id("run_"), "about this run")
-            .query("ip", "from this address")
-            .query_of("since", Form::Time, "at or after this time, RFC 3339")
-            .query_of("until", Form::Time, "before this time, RFC 3339")
-            .query("q", "with these words, in any order; the last may be the beginning of one")
-    };
     routes
         .add(
             filtered(Endpoint::get(
@@ -64,7 +66,11 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
                 "Export the audit trail, newest first",
             ))
             .grant(Action::AUDIT_EXPORT)
-            .query_of("format", Form::Word(&["jsonl", "csv"]), "jsonl, which is the default, or csv")
+            .query_of(
+                "format",
+                Form::Word(&["jsonl", "csv", "ocsf"]),
+                "jsonl, which is the default, csv, or ocsf: events of OCSF 1.5.0, one a line",
+            )
             .gives_raw(200, "The entries", "application/jsonl")
             .gives_raw(200, "The entries", "text/csv"),
             export,
@@ -73,7 +79,7 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct AuditQuery {
+pub(super) struct AuditQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     actor_kind: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,11 +109,11 @@ struct AuditQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
 impl AuditQuery {
-    fn filter(&self) -> Result<AuditFilter, Problem> {
+    pub(super) fn filter(&self) -> Result<AuditFilter, Problem> {
         Ok(AuditFilter {
             actor_kinds: word("actor_kind", self.actor_kind.as_deref(), kinds)?.unwrap_or_default(),
             account: value("account", self.account.as_deref())?,
@@ -124,8 +130,17 @@ impl AuditQuery {
         })
     }
 
+    /// Refuses what only a list or an export takes.
+    pub(super) fn is_no_page(&self) -> Result<(), Problem> {
+        let given = [("limit", &self.limit), ("format", &self.format)];
+        match given.into_iter().find(|(_, value)| value.is_some()) {
+            None => Ok(()),
+            Some((name, _)) => Err(Problem::field(name, format!("in the query, `{name}`: a tail has none"))),
+        }
+    }
+
     /// The query for the record of its being asked.
-    fn asked(&self) -> Value {
+    pub(super) fn asked(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
     }
 }
@@ -163,30 +178,18 @@ async fn list(
     Ok(Json(PageView { items: found.items, next: found.next }))
 }
 
-#[derive(Clone, Copy)]
-enum ExportForm {
-    JsonLines,
-    Csv,
-}
-
 async fn export(
     services: State,
     caller: Caller,
     Parameters(query): Parameters<AuditQuery>,
 ) -> Answer<Response> {
-    let (form, kind) = match query.format.as_deref() {
-        None | Some("jsonl") => (ExportForm::JsonLines, "application/jsonl"),
-        Some("csv") => (ExportForm::Csv, "text/csv; charset=utf-8"),
-        Some(_) => {
-            return Err(Problem::field("format", "in the query, `format` must be `jsonl` or `csv`").into());
-        }
-    };
+    let form = word("format", query.format.as_deref(), AuditForm::from_word)?.unwrap_or(AuditForm::JsonLines);
     let filter = query.filter()?;
     audit::begin_export(&services, &caller, query.asked()).await?;
     let services = Arc::clone(&services);
-    let export = Export { services, org: caller.org_id, filter, form, before: None, stage: Stage::Head };
+    let export = Export { services, caller, filter, form, before: None, stage: Stage::Head };
     let mut response = Body::new(ChunkedBody::begin(export)).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
     Ok(response)
 }
 
@@ -199,43 +202,39 @@ enum Stage {
 /// An export under way: it holds one chunk, however long the trail is, and no transaction between two chunks.
 struct Export {
     services: Arc<Services>,
-    org: OrgId,
+    caller: Caller,
     filter: AuditFilter,
-    form: ExportForm,
+    form: AuditForm,
     before: Option<AuditId>,
     stage: Stage,
 }
 
 impl Chunks for Export {
     async fn next(&mut self) -> Result<Option<Bytes>, BrokenOff> {
-        match (&self.stage, self.form) {
-            (Stage::Done, _) => return Ok(None),
-            (Stage::Head, ExportForm::Csv) => {
+        match self.stage {
+            Stage::Done => return Ok(None),
+            Stage::Head => {
                 self.stage = Stage::Entries;
-                return Ok(Some(CSV_HEAD.into()));
+                if !self.form.head().is_empty() {
+                    return Ok(Some(self.form.head().into()));
+                }
             }
-            (Stage::Head | Stage::Entries, _) => self.stage = Stage::Entries,
+            Stage::Entries => {}
         }
-        let found = audit::export_chunk(&self.services, self.org, &self.filter, self.before).await.map_err(
-            |error| {
-                tracing::error!(%error, "an export of the audit trail broke off");
-                BrokenOff
-            },
-        )?;
+        let found = audit::export_chunk(&self.services, &self.caller, &self.filter, self.before).await;
+        let found = found.map_err(|error| {
+            tracing::error!(%error, "an export of the audit trail broke off");
+            BrokenOff
+        })?;
+        let Some(found) = found else {
+            tracing::info!(account = %self.caller.principal.id, "an export of the audit trail broke off: its key or session has ended");
+            return Err(BrokenOff);
+        };
         self.before = found.last().map(|entry| entry.id);
         if found.len() < audit::EXPORT_CHUNK as usize {
             self.stage = Stage::Done;
         }
-        let lines: Vec<String> = found.iter().map(|entry| self.line(entry)).collect();
+        let lines: Vec<String> = found.iter().map(|entry| self.form.line(entry)).collect();
         Ok(Some(lines.concat().into()).filter(|bytes: &Bytes| !bytes.is_empty()))
-    }
-}
-
-impl Export {
-    fn line(&self, entry: &AuditEntry) -> String {
-        match self.form {
-            ExportForm::Csv => csv_line(entry),
-            ExportForm::JsonLines => serde_json::to_string(entry).unwrap_or_default() + "\n",
-        }
     }
 }

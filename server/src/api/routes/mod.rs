@@ -4,6 +4,7 @@ pub mod account;
 pub mod api_key;
 pub mod audit;
 pub mod audit_log;
+pub mod audit_tail;
 pub mod event;
 pub mod hook;
 pub mod identity;
@@ -57,6 +58,7 @@ pub fn all() -> Routes<Arc<Services>> {
         event::routes,
         audit::routes,
         audit_log::routes,
+        audit_tail::routes,
         secret::routes,
         hook::routes,
         system::routes,

@@ -3,15 +3,16 @@
 mod keeping;
 mod log;
 mod retain;
+pub mod tail;
 
 pub use keeping::{Kept, restored, rotate_key};
 pub use log::{VerifierKey, checkpoint, inclusion, keys};
 pub use retain::retain;
 
 use factotum_model::audit::{AuditEntry, AuditOutcome};
-use factotum_model::{Action, AuditId, OrgId};
+use factotum_model::{Action, AuditId, Authority, authorize};
 use factotum_storage::audit_entries::{self, AuditFilter};
-use factotum_storage::audit_intents;
+use factotum_storage::{StorageError, Tx, accounts, audit_intents, sessions};
 use serde_json::Value;
 
 use crate::operations::{Caller, Listed, OperationError, Page, Services};
@@ -42,17 +43,35 @@ pub async fn begin_export(services: &Services, caller: &Caller, asked: Value) ->
     record(services, caller, "audit.export", asked).await
 }
 
-/// The next entries of an export, older than `before`.
+/// The next entries of an export, older than `before`; none if the caller may no longer export.
 pub async fn export_chunk(
     services: &Services,
-    org: OrgId,
+    caller: &Caller,
     filter: &AuditFilter,
     before: Option<AuditId>,
-) -> Result<Vec<AuditEntry>, OperationError> {
+) -> Result<Option<Vec<AuditEntry>>, OperationError> {
     let mut tx = services.storage.read().await?;
-    let mut found = audit_entries::list(&mut tx, org, filter, before, EXPORT_CHUNK).await?;
-    audit_intents::show_unknown(&mut tx, org, &mut found).await?;
-    Ok(found)
+    let mut found = audit_entries::list(&mut tx, caller.org_id, filter, before, EXPORT_CHUNK).await?;
+    audit_intents::show_unknown(&mut tx, caller.org_id, &mut found).await?;
+    Ok(still_may(&mut tx, services, caller, Action::AUDIT_EXPORT).await?.then_some(found))
+}
+
+/// Whether the caller's key or session is still there and may do this: for what goes on for long. Asked after the reading, so that nothing is handed
+/// out that was read after the end.
+async fn still_may(
+    tx: &mut Tx,
+    services: &Services,
+    caller: &Caller,
+    action: Action,
+) -> Result<bool, StorageError> {
+    let now = services.now();
+    if let Some((person, session)) = caller.person()
+        && sessions::get(tx, person, session, now).await?.is_none()
+    {
+        return Ok(false);
+    }
+    let grants = accounts::grants_now(tx, caller.org_id, caller.principal.id, now).await?;
+    Ok(grants.is_some_and(|grants| authorize(&Authority::of(grants), action, None).is_ok()))
 }
 
 async fn record(

@@ -1,7 +1,7 @@
 //! For each operation of the document a request that succeeds.
 
 use factotum_tests::browser::PASSWORD;
-use factotum_tests::{Answer, Browser, guest};
+use factotum_tests::{Answer, Browser, events, guest};
 use serde_json::json;
 
 use super::Operation;
@@ -91,6 +91,7 @@ pub fn ask(world: &World, operation: &Operation) -> Answer {
         "pauseWorkflow" => api.patch("/api/v1/workflows/hello", &json!({"paused": true})),
         "putWorkflow" => api.put("/api/v1/workflows/made", &json!({"plugin": "echo@1.0.0", "grants": []})),
         "runWorkflow" => api.post("/api/v1/workflows/echo/runs", &json!({"n": 1})),
+        "tailAudit" => events::begin(api, &operation.path).unwrap(),
         _ if operation.path.starts_with("/hooks/") => deliver(world, operation),
         _ if operation.method == "GET" => read(world, operation),
         other => panic!(

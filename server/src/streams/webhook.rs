@@ -1,0 +1,132 @@
+//! A batch as one `POST` of JSON Lines, signed in the form of Standard Webhooks. What must hold: the receiver's certificate is verified; only an answer of
+//! 2xx counts; no redirect is followed; the secret is in no error.
+
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use factotum_model::Redacted;
+use hmac::{Hmac, Mac as _};
+use http::{HeaderValue, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_util::rt::TokioIo;
+use sha2::Sha256;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use super::sink::{Batch, SinkError};
+use super::tls;
+
+/// How long one batch may take, with its connection.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How much of an answer is read before the connection is closed, in bytes: nothing in it counts.
+const MAX_ANSWER_BYTES: usize = 64 << 10;
+
+/// A receiver.
+pub struct WebhookSink {
+    url: Uri,
+    secret: Redacted<Vec<u8>>,
+    tls: TlsConnector,
+}
+
+impl WebhookSink {
+    /// Reads certificates.
+    pub fn configured(url: &Uri, secret: &Redacted<Vec<u8>>, ca_file: Option<&Path>) -> Result<Self, String> {
+        Ok(Self { url: url.clone(), secret: secret.clone(), tls: tls::connector(ca_file, None)? })
+    }
+
+    /// Posts a batch.
+    pub async fn deliver(&self, batch: &Batch) -> Result<(), SinkError> {
+        let request = self.request(batch)?;
+        let answered = tokio::time::timeout(TIMEOUT, self.send(request)).await;
+        let status = answered.map_err(|_| SinkError::Timeout(TIMEOUT.as_secs()))??;
+        if status.is_success() { Ok(()) } else { Err(SinkError::Status(status)) }
+    }
+
+    /// The id names the entries of the batch, so a repeated batch has the same.
+    fn request(&self, batch: &Batch) -> Result<Request<Full<Bytes>>, SinkError> {
+        let body = batch.lines();
+        let index =
+            |sealed: Option<&factotum_storage::audit_sealed::SealedEntry>| sealed.map_or(0, |s| s.index);
+        let (first, last) = (index(batch.entries.first()), index(batch.entries.last()));
+        let id = format!("{}_{first}_{last}", batch.org_id);
+        let at = batch.now.as_millis() / 1000;
+        let path = self.url.path_and_query().map_or("/", |path| path.as_str());
+        Request::post(path)
+            .header(header::HOST, self.url.authority().map_or("", |authority| authority.as_str()))
+            .header(header::USER_AGENT, concat!("factotum/", env!("CARGO_PKG_VERSION")))
+            .header(header::CONTENT_TYPE, HeaderValue::from_static("application/jsonl"))
+            .header("webhook-signature", signature(self.secret.expose(), &id, at, &body))
+            .header("webhook-id", id)
+            .header("webhook-timestamp", at)
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|e| SinkError::Form(e.to_string()))
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<StatusCode, SinkError> {
+        let tls = self.url.scheme_str() == Some("https");
+        let host = self.url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let port = self.url.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        let stream =
+            TcpStream::connect((host, port)).await.map_err(SinkError::io(format!("{host}:{port}")))?;
+        if tls {
+            let name = ServerName::try_from(host.to_owned()).map_err(|_| {
+                SinkError::Form(format!("`{host}` is no name that a certificate could be for"))
+            })?;
+            exchange(self.tls.connect(name, stream).await.map_err(SinkError::io("TLS"))?, request).await
+        } else {
+            exchange(stream, request).await
+        }
+    }
+}
+
+/// One request over one connection, which ends with it.
+async fn exchange<IO>(stream: IO, request: Request<Full<Bytes>>) -> Result<StatusCode, SinkError>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let answer = async {
+        let answer = sender.send_request(request).await?;
+        let status = answer.status();
+        // Read, so that the connection ends in an orderly way; what is in it does not matter.
+        let _ = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await;
+        Ok::<_, SinkError>(status)
+    };
+    let (mut answer, mut connection) = (std::pin::pin!(answer), std::pin::pin!(connection));
+    let mut open = true;
+    loop {
+        tokio::select! {
+            answer = &mut answer => return answer,
+            // Its end, or its error, is seen by the answer as well.
+            _ = &mut connection, if open => open = false,
+        }
+    }
+}
+
+/// Standard Webhooks, "Signature scheme": HMAC-SHA256 of `id.timestamp.body`.
+fn signature(secret: &[u8], id: &str, at: i64, body: &str) -> String {
+    // HMAC takes keys of any length.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return String::new() };
+    mac.update(format!("{id}.{at}.").as_bytes());
+    mac.update(body.as_bytes());
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_is_that_of_the_standard() {
+        // The example of the specification's reference libraries.
+        let secret = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let signed =
+            signature(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
+        assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+}
