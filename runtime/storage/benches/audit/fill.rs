@@ -46,12 +46,12 @@ const POSTGRES: Dialect = Dialect {
 
 /// The service account of a number.
 pub fn account(n: u64) -> uuid::Uuid {
-    uuid::Uuid::from_u128(0x7a00_80_u128 << 56 | u128::from(n + 1))
+    uuid::Uuid::from_u128(0x7a_0080_u128 << 56 | u128::from(n + 1))
 }
 
 /// The trigger of a number.
 pub fn trigger(n: u64) -> uuid::Uuid {
-    uuid::Uuid::from_u128(1_u128 << 80 | 0x7a00_80_u128 << 56 | u128::from(n + 1))
+    uuid::Uuid::from_u128(1_u128 << 80 | 0x7a_0080_u128 << 56 | u128::from(n + 1))
 }
 
 fn entries(dialect: &Dialect, org: &str, total: u64, from: u64, to: u64) -> String {
@@ -62,6 +62,7 @@ fn entries(dialect: &Dialect, org: &str, total: u64, from: u64, to: u64) -> Stri
     // What kind of entry it is.
     let kind = "CASE WHEN n % 10007 = 10 THEN 'key' WHEN n % 1000 = 10 THEN 'api' WHEN n % 100 = 50 THEN 'denied' \
                 WHEN n % 100 = 51 THEN 'fail' WHEN n % 2 = 0 THEN 'accept' ELSE 'succeed' END";
+    let by_key_or_base = format!("CASE WHEN k IN ('api', 'denied') THEN {by_key} ELSE {} END", id("2", "1"));
     let needle = format!("CASE WHEN n IN (10, {}, {}) THEN ' needle' ELSE '' END", total / 2, total - 5);
     let request = hex("n");
     let workflow = "'intake-' || (n / 2 * 7919 % 10000)";
@@ -83,7 +84,6 @@ fn entries(dialect: &Dialect, org: &str, total: u64, from: u64, to: u64) -> Stri
          || ',\"targets\":[' || CASE WHEN k = 'key' THEN '{{\"type\":\"api_key\",\"id\":\"key_' || n || '\"}}' \
              ELSE '{{\"type\":\"workflow\",\"id\":\"wfl_' || (n / 2 * 7919 % 10000) || '\"}}' END || ']}}' \
          FROM (SELECT n, {kind} AS k FROM {series} s) x",
-        by_key_or_base = format!("CASE WHEN k IN ('api', 'denied') THEN {by_key} ELSE {} END", id("2", "1")),
     )
 }
 

@@ -97,7 +97,9 @@ async fn forget_in(tx: &mut Tx, org: OrgId, block: i64, lost: Vec<(Uuid, Term)>)
             .await?;
         let Some(row) = row else { continue };
         let mut bits = blocks::places(&row, 0)?;
-        places.into_iter().for_each(|place| bits.clear(place));
+        for place in places {
+            bits.clear(place);
+        }
         let changed = if bits.is_empty() {
             tx.query("DELETE FROM audit_postings WHERE org_id = $1 AND era = $2 AND term = $3 AND block = $4")
         } else {

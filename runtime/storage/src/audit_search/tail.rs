@@ -49,7 +49,8 @@ pub(super) async fn find(
         let wanted = if filter.is_of_columns() { (limit - found.len()) as u32 } else { chunk };
         chunk = CHUNK;
         values.push(Value::Number(i64::from(wanted)));
-        sql += &format!(" ORDER BY id DESC LIMIT ${}", values.len());
+        sql += " ORDER BY id DESC LIMIT $";
+        sql += &values.len().to_string();
         let rows = Value::bind_all(values, tx.query_built(sql)).fetch_all().await?;
         let entries = audit_entries::read_all(tx, &rows).await?;
         before = entries.last().map(|entry| entry.id);

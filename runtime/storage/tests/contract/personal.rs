@@ -97,10 +97,12 @@ on_both! {
         for word in WORDS {
             assert!(!found_in(&dump, word).contains(&"audit_entries"), "{word}: {}", dump["audit_entries"]);
         }
-        for (text, many) in [("lost her telephone", 1), ("wilhelmina.QUIST@", 4), ("Quist", 6), ("netscape/4", 2), ("bob", 1), ("203.0.113.77", 2)] {
+        for (text, many) in [("lost her telephone", 1), ("wilhelmina.QUIST@", 6), ("wilhelmina.QUIST@example", 4), ("Quist", 6), ("netscape/4", 2), ("bob", 1)] {
             let found = world.entries(&AuditFilter { text: Some(text.into()), ..AuditFilter::default() }).await;
             assert_eq!(found.len(), many, "{text}");
         }
+        let from = AuditFilter { address: ADDRESS.parse().ok(), ..AuditFilter::default() };
+        assert_eq!(world.entries(&from).await.len(), 2);
     }
 
     async fn automated_work_writes_nothing_about_people(world: &World) {

@@ -66,7 +66,7 @@ async fn history(tx: &mut Tx, org: OrgId, key: &ApiKey) -> Result<Vec<AuditEntry
             AuditFilter { action: Some("api_key.rotate".into()), text: Some(id), ..AuditFilter::default() };
         all.extend(newest(tx, org, &replaced).await?);
     }
-    all.sort_by(|a, b| b.id.cmp(&a.id));
+    all.sort_by_key(|entry| std::cmp::Reverse(entry.id));
     all.dedup_by(|a, b| a.id == b.id);
     all.truncate(MAX_ENTRIES as usize);
     Ok(all)
