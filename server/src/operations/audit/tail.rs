@@ -149,13 +149,8 @@ impl Tail {
                 return Ok(Some(self.end("the server stops; come again")));
             }
             let looked_at = self.place;
-            let found = match self.look(&services).await? {
-                None => {
-                    return Ok(Some(
-                        self.end("the key or session has ended, or may no longer read the trail"),
-                    ));
-                }
-                Some(found) => found,
+            let Some(found) = self.look(&services).await? else {
+                return Ok(Some(self.end("the key or session has ended, or may no longer read the trail")));
             };
             if !found.is_empty() {
                 self.told = Instant::now();
