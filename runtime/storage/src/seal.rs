@@ -213,7 +213,7 @@ impl Log {
         let (first, mut nodes) = (tree.size(), Vec::new());
         for entry in entries {
             tree.append(entry.hash, |level, index, hash| {
-                nodes.extend(audit_nodes::stored(level, index, hash))
+                nodes.extend(audit_nodes::stored(level, index, hash));
             });
         }
         let leaves: Vec<(AuditId, Hash)> = entries.iter().map(|e| (e.id, e.hash)).collect();

@@ -86,7 +86,7 @@ async fn to_the_end(
                 return Ok(Some(finding));
             }
             tree.append(leaf.sealed, |level, index, hash| {
-                nodes.extend(audit_nodes::stored(level, index, hash))
+                nodes.extend(audit_nodes::stored(level, index, hash));
             });
             while let Some(node) = nodes.pop_front() {
                 if wrong_node.is_none() {

@@ -83,18 +83,14 @@ pub fn of(action: &str) -> (Class, u64, &str) {
         ("event", "accept" | "duplicate" | "reject") | ("workflow", "run") | ("run", "replay") => {
             (ApiActivity, Some((1, "Create")))
         }
-        ("run", "cancel") => (ApiActivity, Some((3, "Update"))),
+        ("run", "cancel") | ("kv", "write") => (ApiActivity, Some((3, "Update"))),
         ("audit", "read" | "export" | "tail") | ("api_key", "report") => (ApiActivity, Some((2, "Read"))),
-        ("kv", "write") => (ApiActivity, Some((3, "Update"))),
-        ("audit" | "edi" | "event" | "http" | "kv" | "mail" | "run" | "secrets" | "workflows", _) => {
-            (ApiActivity, crud(verb))
-        }
-
         (
             "api_key" | "identity" | "invitation" | "member" | "org" | "plugin" | "role" | "secret"
             | "session" | "trigger" | "workflow",
             _,
         ) => (EntityManagement, entity_activity(verb)),
+        // The trail, events, runs, and what workflows do through the host.
         _ => (ApiActivity, crud(verb)),
     };
     let (id, name) = activity.unwrap_or((OTHER, verb));
