@@ -64,7 +64,7 @@ fn everything(server: &Server) -> Vec<u8> {
 
 fn found(bytes: &[u8]) -> Vec<&'static str> {
     let holds = |word: &str| {
-        let hex: String = word.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex::encode(word);
         [word, &hex].iter().any(|word| bytes.windows(word.len()).any(|window| window == word.as_bytes()))
     };
     WORDS.into_iter().filter(|word| holds(word)).collect()

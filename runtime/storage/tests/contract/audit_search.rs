@@ -99,7 +99,9 @@ impl Cast {
         let at = Timestamp::from_micros(at.as_micros() - late.as_micros() as i64);
         let mut entry = AuditEntry::new(org, at, dice.one(&ACTIONS), outcome, actor.clone(), initiator);
         let mut random = [0; 10];
-        random.iter_mut().for_each(|byte| *byte = dice.roll(256) as u8);
+        for byte in &mut random {
+            *byte = dice.roll(256) as u8;
+        }
         entry.id = AuditId::from_parts(at, random);
         entry.reason = (outcome != AuditOutcome::Ok).then(|| dice.one(&REASONS).to_owned());
         if actor.kind == AccountKind::ApiKey {
@@ -150,11 +152,11 @@ impl Cast {
                             "none.such",
                         ])
                         .into(),
-                    )
+                    );
                 }
                 5 => {
                     filter.outcome =
-                        Some(dice.one(&[AuditOutcome::Ok, AuditOutcome::Denied, AuditOutcome::Error]))
+                        Some(dice.one(&[AuditOutcome::Ok, AuditOutcome::Denied, AuditOutcome::Error]));
                 }
                 6 => filter.target = Some(format!("wfl_{}", dice.roll(6))),
                 7 => filter.target = Some(dice.one(&self.runs).to_string()),
@@ -251,7 +253,7 @@ fn takes(filter: &AuditFilter, entry: &AuditEntry) -> bool {
         IpAddr::V4(_) => ip,
     };
     let mut all = vec![
-        filter.actor_kinds.is_empty() || filter.actor_kinds.iter().any(|kind| *kind == entry.actor.kind),
+        filter.actor_kinds.is_empty() || filter.actor_kinds.contains(&entry.actor.kind),
         filter.account.is_none() || filter.account == Some(entry.actor.id),
         filter.key.is_none() || filter.key == entry.credential.as_ref().map(|credential| credential.key_id),
         filter.outcome.is_none() || filter.outcome == Some(entry.outcome),
@@ -335,14 +337,14 @@ on_both! {
         assert_eq!(index_all(world).await, 3);
         // Leaves that are in no whole block, and entries that are no leaves.
         for sealed in [true, false] {
-            let more = trail(&cast, &mut dice, world.org.id, world.now().plus(Duration::from_secs(9_000)), 300);
+            let more = trail(&cast, &mut dice, world.org.id, world.now().plus(Duration::from_mins(150)), 300);
             append(world, &more).await;
             all.extend(more);
             if sealed {
                 seal(world).await;
             }
         }
-        all.sort_by(|a, b| b.id.cmp(&a.id));
+        all.sort_by_key(|entry| std::cmp::Reverse(entry.id));
         let mut met = 0;
         for n in 0..220 {
             let filter = cast.filter(&mut dice, &all);
@@ -451,7 +453,7 @@ on_both! {
         assert_eq!(pages(world, &by_name, 200, 10).await, before);
         assert_eq!(pages(world, &by_address, 200, 10).await, before);
         let mut raw = world.raw().await;
-        let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = |text: &str| hex::encode(text);
         let postings = |raw: &Raw, term: &str| match raw {
             Raw::Sqlite(_) => format!("SELECT count(*) FROM audit_postings WHERE term = X'{}'", hex(term)),
             Raw::Postgres(_) => format!(r"SELECT count(*) FROM audit_postings WHERE term = '\x{}'::bytea", hex(term)),

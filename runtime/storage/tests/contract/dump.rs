@@ -50,7 +50,7 @@ impl Raw {
 
 /// The tables in which a word stands, as text or as bytes.
 pub fn found_in<'d>(dump: &'d Dump, word: &str) -> Vec<&'d str> {
-    let hex: String = word.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex::encode(word);
     let holds = |rows: &str| {
         let rows = rows.to_lowercase();
         rows.contains(&word.to_lowercase()) || rows.contains(&hex)

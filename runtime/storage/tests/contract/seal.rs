@@ -90,7 +90,7 @@ on_both! {
         world.record(2 * batch + 100).await;
         // Cut off after the first batch: its future is dropped somewhere in the second.
         let mut sealer = world.sealer();
-        let cut = tokio::time::timeout(Duration::from_secs(60), async {
+        let cut = tokio::time::timeout(Duration::from_mins(1), async {
             let watch = async {
                 loop {
                     let stored = world.read(async |tx| audit_checkpoints::newest(tx, world.org.id).await).await;
