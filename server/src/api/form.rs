@@ -22,6 +22,8 @@ pub enum Form {
     Version,
     /// RFC 3339 §5.6.
     Time,
+    /// An IP address: RFC 2673 §3.2, RFC 4291 §2.2.
+    Address,
     /// The `id` of an event of a tail.
     Place,
     /// A whole number within these bounds.
@@ -51,6 +53,7 @@ impl Form {
             Self::Version => json!({"type": "string", "maxLength": 64, "pattern": VERSION}),
             Self::Place => json!({"type": "string", "pattern": "^[0-9]{1,18}-[0-9]{1,18}$"}),
             Self::Time => json!({"type": "string", "format": "date-time"}),
+            Self::Address => json!({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}),
             Self::Count(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
             Self::Flag => json!({"type": "boolean"}),
             Self::Word(words) => json!({"type": "string", "enum": words}),

@@ -37,7 +37,7 @@ pub struct RunView {
     /// The trigger's id, if one started it.
     pub trigger: Option<String>,
     /// The runs above it, each of which started the next, the outermost first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<String>,
     /// The run that it repeats.
     pub replay_of: Option<String>,

@@ -39,7 +39,7 @@ pub(super) fn filtered(endpoint: Endpoint) -> Endpoint {
         .query("target", "done to the thing with this id")
         .query_of("trigger", Form::Id("trg_"), "started by this trigger")
         .query_of("run", Form::Id("run_"), "about this run")
-        .query("ip", "from this address")
+        .query_of("ip", Form::Address, "from this address")
         .query_of("since", Form::Time, "at or after this time, RFC 3339")
         .query_of("until", Form::Time, "before this time, RFC 3339")
         .query("q", "with these words, in any order; the last may be the beginning of one")
