@@ -10,10 +10,10 @@ use factotum_tests::owner::Owner;
 use factotum_tests::{Server, backend, on_both_backends, wait_until};
 use serde_json::{Value, json};
 
-/// How many entries a long trail has; five times as many in the long form.
-const MANY: usize = 60_000;
+/// How many entries a long trail has; three times as many in the long form.
+const MANY: usize = 100_000;
 /// How much the server may grow by an export of them, in KiB: in OCSF they are much larger.
-const GROWTH_KIB: u64 = 40 << 10;
+const GROWTH_KIB: u64 = 64 << 10;
 
 /// The Python of `cargo xtask ocsf`.
 fn python() -> Command {
@@ -99,7 +99,7 @@ on_both_backends! {
     }
 
     fn a_long_trail_is_exported_in_bounded_memory_however_slowly_it_is_read(backend: Backend) {
-        let many = if backend::soak() { 5 * MANY } else { MANY };
+        let many = if backend::soak() { 3 * MANY } else { MANY };
         let server = Server::start(backend);
         let api = server.api();
         lengthen(&server, many);
