@@ -43,6 +43,7 @@ pub fn router(services: Arc<Services>, proxy: ProxyConfig, tls: bool) -> Router 
     let edge = edge::Edge { metrics: Arc::clone(&services.metrics), proxy: Arc::new(proxy), https };
     routes::all()
         .into_router()
+        .merge(crate::console::all().into_router())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(edge, edge::edge))

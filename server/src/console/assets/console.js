@@ -1,0 +1,32 @@
+// What pages do better with a script: everything on them works without, but for links whose token stands behind `#`, which no server sees.
+"use strict";
+
+// Times in the viewer's zone, UTC on hover.
+for (const time of document.querySelectorAll("time[datetime]")) {
+  const at = new Date(time.dateTime);
+  if (!Number.isNaN(at.getTime())) {
+    time.title = time.textContent;
+    time.textContent = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  }
+}
+
+// A one-time token goes from the address into its form, and out of the address and the history.
+const token = new URLSearchParams(location.hash.slice(1)).get("token");
+const field = document.querySelector("input[data-token]");
+if (field) {
+  if (token) {
+    field.value = token;
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+  for (const part of document.querySelectorAll("[data-with-token]")) part.hidden = field.value === "";
+  for (const part of document.querySelectorAll("[data-without-token]")) part.hidden = field.value !== "";
+}
+
+// Copy buttons.
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = "Copied";
+  });
+}
