@@ -1,8 +1,10 @@
-//! The development commands: `cargo xtask run|test|guests|ocsf|oidc|bench|schemathesis|soak|tidy|postgres`. Parses and dispatches, nothing else.
+//! The development commands: `cargo xtask run|test|guests|ocsf|oidc|console|bench|schemathesis|soak|tidy|postgres`. Parses and dispatches, nothing else.
 
 mod bench;
 mod command;
+mod console;
 mod guests;
+mod npm;
 mod ocsf;
 mod oidc;
 mod postgres;
@@ -39,6 +41,8 @@ enum Command {
     Guests(guests::Options),
     /// Install the identity provider that tests log in at into target/oidc/
     Oidc,
+    /// Install the browser and what looks for barriers with it, for the tests of the console, into target/console/
+    Console,
     /// Install the published OCSF schemas that tests validate exports against into target/ocsf/
     Ocsf,
     /// Measure throughput and latency of a release build, beside the machine's own figures
@@ -75,6 +79,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Test(options) => test::run(&options, &interrupt),
         Command::Tidy => tidy::run(),
         Command::Guests(options) => guests::build(&options).map(drop),
+        Command::Console => console::install(&interrupt),
         Command::Ocsf => ocsf::install(&interrupt),
         Command::Oidc => oidc::install(&interrupt),
         Command::Postgres(options) => postgres::run(&options, &interrupt),

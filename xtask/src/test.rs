@@ -1,5 +1,5 @@
 //! `cargo xtask test`: everything that CI checks. What must hold: a fresh machine needs only rustup, git and a C compiler (and
-//! PostgreSQL, sqlite3 and node with npm, or root on Debian); the test runner's own closing line is the last but ours; nothing is left running.
+//! PostgreSQL, sqlite3, Chromium with its driver, and node with npm, or root on Debian); the test runner's own closing line is the last but ours; nothing is left running.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::process::Command;
 use factotum_tests::backend::SERVER_VARIABLE;
 
 use crate::command::{Interrupt, cargo, is_there, say, step, target};
-use crate::{guests, ocsf, oidc, postgres, schemathesis, tidy};
+use crate::{console, guests, ocsf, oidc, postgres, schemathesis, tidy};
 
 /// The guests with tests of their own, and what they are made with.
 const NATIVE_GUESTS: [&str; 4] = ["factotum-sdk", "order-intake", "order-report", "word-count"];
@@ -47,6 +47,7 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
         interrupt.run(tests.args(NATIVE_GUESTS.iter().flat_map(|package| ["--package", package])))
     })?;
     step("identity provider", || oidc::install(interrupt))?;
+    step("browser", || console::install(interrupt))?;
     step("SQLite", || postgres::install_sqlite(interrupt))?;
     step("OCSF schemas", || ocsf::install(interrupt))?;
     let server = step("PostgreSQL", || postgres::start(false, interrupt))?;

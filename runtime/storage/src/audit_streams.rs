@@ -3,7 +3,7 @@
 
 use factotum_model::{NodeId, OrgId, Timestamp};
 
-use crate::connection::Tx;
+use crate::connection::{Row, Tx};
 use crate::dialect;
 use crate::error::StorageError;
 
@@ -16,6 +16,8 @@ pub struct Position {
     pub name: String,
     /// The index of the first entry that the receiver has not confirmed.
     pub next: u64,
+    /// When the receiver last confirmed something.
+    pub moved_at: Option<Timestamp>,
 }
 
 /// How far a stream is behind in an organization.
@@ -71,7 +73,7 @@ pub async fn release(tx: &mut Tx, stream: &str, node: NodeId) -> Result<(), Stor
 pub async fn pending(tx: &mut Tx, stream: &str) -> Result<Vec<Position>, StorageError> {
     let rows = tx
         .query(
-            "SELECT o.id, o.name, coalesce(c.next_index, 0) FROM organizations o \
+            "SELECT o.id, o.name, coalesce(c.next_index, 0), c.updated_at FROM organizations o \
              LEFT JOIN audit_stream_cursors c ON c.stream = $1 AND c.org_id = o.id \
              WHERE EXISTS (SELECT 1 FROM audit_leaves l WHERE l.org_id = o.id AND l.leaf_index >= coalesce(c.next_index, 0)) \
              ORDER BY o.id",
@@ -79,9 +81,12 @@ pub async fn pending(tx: &mut Tx, stream: &str) -> Result<Vec<Position>, Storage
         .bind(stream.to_owned())
         .fetch_all()
         .await?;
-    rows.iter()
-        .map(|row| Ok(Position { org_id: row.id(0)?, name: row.get(1)?, next: row.get::<i64>(2)? as u64 }))
-        .collect()
+    rows.iter().map(position).collect()
+}
+
+fn position(row: &Row) -> Result<Position, StorageError> {
+    let next = row.get::<i64>(2)? as u64;
+    Ok(Position { org_id: row.id(0)?, name: row.get(1)?, next, moved_at: row.maybe_time(3)? })
 }
 
 /// Moves a cursor on; whether it still stood there.
@@ -112,7 +117,7 @@ pub async fn advance(
 pub async fn lag(tx: &mut Tx, stream: &str) -> Result<Vec<Lag>, StorageError> {
     let rows = tx
         .query(
-            "SELECT o.id, o.name, coalesce(c.next_index, 0), \
+            "SELECT o.id, o.name, coalesce(c.next_index, 0), c.updated_at, \
              (SELECT max(l.leaf_index) FROM audit_leaves l WHERE l.org_id = o.id), \
              (SELECT e.at FROM audit_leaves l JOIN audit_entries e ON e.org_id = l.org_id AND e.id = l.entry_id \
               WHERE l.org_id = o.id AND l.leaf_index = coalesce(c.next_index, 0)) \
@@ -123,13 +128,10 @@ pub async fn lag(tx: &mut Tx, stream: &str) -> Result<Vec<Lag>, StorageError> {
         .await?;
     rows.iter()
         .map(|row| {
-            let next = row.get::<i64>(2)? as u64;
-            let size = row.get::<Option<i64>>(3)?.map_or(0, |newest| newest as u64 + 1);
-            Ok(Lag {
-                position: Position { org_id: row.id(0)?, name: row.get(1)?, next },
-                entries: size.saturating_sub(next),
-                since: row.maybe_time(4)?,
-            })
+            let position = position(row)?;
+            let size = row.get::<Option<i64>>(4)?.map_or(0, |newest| newest as u64 + 1);
+            let entries = size.saturating_sub(position.next);
+            Ok(Lag { position, entries, since: row.maybe_time(5)? })
         })
         .collect()
 }

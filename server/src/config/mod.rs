@@ -124,16 +124,17 @@ impl Config {
             file.map(Path::to_owned).or_else(|| environment.get("FACTOTUM_CONFIG").map(PathBuf::from));
         let file = named.or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|p| p.is_file()));
         let layers = Layers::resolve(flags, environment, file.as_deref())?;
+        let mail = MailConfig::from_layers(&layers)?;
         Ok(Self {
             data: DataConfig::from_layers(&layers)?,
             http: HttpConfig::from_layers(&layers)?,
-            mail: MailConfig::from_layers(&layers)?,
             egress: EgressConfig::from_layers(&layers)?,
             proxy: ProxyConfig::from_layers(&layers)?,
             retention: RetentionConfig::from_layers(&layers)?,
             limits: LimitsConfig::from_layers(&layers)?,
             oidc: OidcConfig::from_layers(&layers)?,
-            audit_streams: AuditStreamConfig::from_layers(&layers)?,
+            audit_streams: AuditStreamConfig::from_layers(&layers, &mail)?,
+            mail,
             logging: LoggingConfig::from_layers(&layers)?,
             layers,
         })

@@ -1,5 +1,7 @@
 //! What stands around every page: its title, the menu, and who is logged in where.
 
+use factotum_model::Action;
+
 use super::assets;
 
 /// The frame of a page.
@@ -11,6 +13,8 @@ pub struct Frame {
     pub here: &'static str,
     /// Who is logged in.
     pub member: Option<Member>,
+    /// The entries of the menus that are offered.
+    pub menu: Vec<&'static Entry>,
 }
 
 /// Who is logged in.
@@ -25,29 +29,51 @@ pub struct Member {
 }
 
 /// An entry of the menu.
+#[derive(Debug)]
 pub struct Entry {
     /// Where it leads.
     pub path: &'static str,
     /// What it says.
     pub label: &'static str,
+    /// Which menu it stands in.
+    pub section: Section,
+    /// Without this nobody gets further than a refusal: it is not offered.
+    pub needs: Option<Action>,
 }
 
-/// The menu, in its order.
-const MENU: [Entry; 3] = [
-    Entry { path: "/", label: "Overview" },
-    Entry { path: "/settings/members", label: "Members" },
-    Entry { path: "/settings/api-keys", label: "API keys" },
-];
+/// Which menu an entry stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// The one above every page.
+    Main,
+    /// The one of the settings.
+    Settings,
+}
 
 impl Frame {
     /// The frame of a page that needs no log-in.
     pub fn bare(title: impl Into<String>) -> Self {
-        Self { title: title.into(), here: "", member: None }
+        Self { title: title.into(), here: "", member: None, menu: Vec::new() }
     }
 
-    /// The menu.
-    pub fn menu(&self) -> &'static [Entry] {
-        &MENU
+    /// The entries of the menu above every page that are offered.
+    pub fn main(&self) -> impl Iterator<Item = &&'static Entry> {
+        self.menu.iter().filter(|entry| entry.section == Section::Main)
+    }
+
+    /// Those of the settings.
+    pub fn settings(&self) -> impl Iterator<Item = &&'static Entry> {
+        self.menu.iter().filter(|entry| entry.section == Section::Settings)
+    }
+
+    /// Whether the page is one of the settings.
+    pub fn in_settings(&self) -> bool {
+        self.settings().any(|entry| entry.path == self.here)
+    }
+
+    /// Where htmx is.
+    pub fn htmx(&self) -> String {
+        assets::path("htmx.js")
     }
 
     /// Where the style sheet is.

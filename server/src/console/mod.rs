@@ -22,25 +22,38 @@ use axum::response::Response;
 
 use crate::api::endpoint::Routes;
 use crate::operations::Services;
+use frame::Entry;
 use refusal::Refusal;
 
 /// What a page's handler gives.
 pub type Shown = Result<Response, Refusal>;
 
-/// All pages. They are no part of the API and of its document, and stand in the same matrix of permissions.
+/// A page, or several that belong together.
+pub struct Pages {
+    /// Adds its routes.
+    routes: fn(Routes<Arc<Services>>) -> Routes<Arc<Services>>,
+    /// Where it stands in the menu.
+    menu: Option<Entry>,
+}
+
+/// All pages, in the order of the menu: another one is another line.
+static PAGES: &[&Pages] = &[
+    &assets::PAGES,
+    &login::PAGES,
+    &setup::PAGES,
+    &invitation::PAGES,
+    &password_reset::PAGES,
+    &overview::PAGES,
+    &members::PAGES,
+    &api_keys::PAGES,
+];
+
+/// The routes of all pages. They are no part of the API and of its document, and stand in the same matrix of permissions.
 pub fn all() -> Routes<Arc<Services>> {
-    let mut routes = Routes::default();
-    for add in [
-        assets::routes,
-        login::routes,
-        setup::routes,
-        invitation::routes,
-        password_reset::routes,
-        overview::routes,
-        members::routes,
-        api_keys::routes,
-    ] {
-        routes = add(routes);
-    }
-    routes
+    PAGES.iter().fold(Routes::default(), |routes, page| (page.routes)(routes))
+}
+
+/// The entries of the menu, in its order.
+fn menu() -> impl Iterator<Item = &'static Entry> {
+    PAGES.iter().filter_map(|page| page.menu.as_ref())
 }

@@ -8,7 +8,7 @@ use factotum_storage::people::Membership;
 use http::request::Parts;
 use http::{Method, header};
 
-use super::frame::{Frame, Member};
+use super::frame::{Entry, Frame, Member};
 use super::refusal::Refusal;
 use crate::api::error::ApiError;
 use crate::api::problem::{Code, Problem};
@@ -57,7 +57,8 @@ impl Viewer {
                 .map(|m| (m.org_id.to_string(), m.org_name.clone()))
                 .collect(),
         };
-        Frame { title: title.into(), here, member: Some(member) }
+        let offered = |entry: &&Entry| entry.needs.is_none_or(|action| self.may(action));
+        Frame { title: title.into(), here, member: Some(member), menu: super::menu().filter(offered).collect() }
     }
 
     /// Whether the viewer may: for offering only what will not be refused. It is the operation that decides.

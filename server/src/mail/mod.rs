@@ -13,7 +13,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use factotum_model::Timestamp;
 use lettre::message::header::{ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue};
-use lettre::message::{Body, Mailbox, Message};
+use lettre::message::{Attachment, Body, Mailbox, Message, MultiPart, SinglePart};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use tokio_rustls::rustls;
 use uuid::Uuid;
@@ -37,12 +37,30 @@ pub struct Letter {
     pub subject: String,
     /// What it says: plain text, lines ended by `\n`.
     pub text: String,
+    /// A text file that goes with it.
+    pub file: Option<TextFile>,
+}
+
+/// A text file of a letter.
+#[derive(Clone)]
+pub struct TextFile {
+    /// Its name: letters, digits, `-` and `.`.
+    pub name: String,
+    /// What is in it, byte by byte.
+    pub text: String,
 }
 
 impl Letter {
     /// A letter with a fresh id.
     pub fn of(to: impl Into<String>, subject: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { id: Uuid::now_v7(), to: to.into(), subject: subject.into(), text: text.into() }
+        let (to, subject, text) = (to.into(), subject.into(), text.into());
+        Self { id: Uuid::now_v7(), to, subject, text, file: None }
+    }
+
+    /// With a text file.
+    #[must_use]
+    pub fn with(self, name: String, text: String) -> Self {
+        Self { file: Some(TextFile { name, text }), ..self }
     }
 }
 
@@ -146,12 +164,10 @@ impl Mailer {
         match &self.outlet {
             Outlet::Off => Err(MailError::Off),
             Outlet::Stdout => {
-                let shown = format!(
-                    "--- letter to {}\nSubject: {}\n\n{}\n---\n",
-                    letter.to,
-                    letter.subject,
-                    plain(&letter.text)
-                );
+                let file = letter.file.as_ref();
+                let file = file.map_or(String::new(), |file| format!("\n{}:\n{}", file.name, plain(&file.text)));
+                let (to, subject, text) = (&letter.to, &letter.subject, plain(&letter.text));
+                let shown = format!("--- letter to {to}\nSubject: {subject}\n\n{text}{file}\n---\n");
                 let mut stdout = std::io::stdout().lock();
                 stdout.write_all(shown.as_bytes())?;
                 Ok(stdout.flush()?)
@@ -177,16 +193,22 @@ impl Mailer {
         let to = to.parse().map_err(|_| MailError::Letter("its address cannot be sent to".to_owned()))?;
         let sent = UNIX_EPOCH + Duration::from_micros(now.as_micros().unsigned_abs());
         let id = format!("<{}@{}>", letter.id.as_simple(), self.from.email.domain());
-        Message::builder()
+        let message = Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
             .subject(letter.subject.clone())
             .date(sent)
             .message_id(Some(id))
-            .header(AutoSubmitted)
-            .header(ContentType::TEXT_PLAIN)
-            .body(body(&letter.text))
-            .map_err(|e| MailError::Letter(e.to_string()))
+            .header(AutoSubmitted);
+        let message = match &letter.file {
+            None => message.header(ContentType::TEXT_PLAIN).body(body(&letter.text)),
+            Some(file) => message.multipart(
+                MultiPart::mixed()
+                    .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body(&letter.text)))
+                    .singlepart(attached(file)),
+            ),
+        };
+        message.map_err(|e| MailError::Letter(e.to_string()))
     }
 }
 
@@ -199,6 +221,14 @@ fn body(text: &str) -> Body {
     } else {
         Body::new(text)
     }
+}
+
+/// In Base64, so that no relay changes the ends of its lines.
+fn attached(file: &TextFile) -> SinglePart {
+    let bytes = file.text.clone().into_bytes();
+    // Any bytes can be put so; what could not would go as lettre sees fit.
+    let body = Body::new_with_encoding(bytes, ContentTransferEncoding::Base64).unwrap_or_else(Body::new);
+    Attachment::new(file.name.clone()).body(body, ContentType::TEXT_PLAIN)
 }
 
 /// No answering machine answers it: RFC 3834 §5.

@@ -1,23 +1,19 @@
-//! The loop of one stream: what is sealed and not confirmed goes out, batch by batch, each organization in its turn. What must hold: the cursor moves
-//! after the receiver has the batch; a failure is tried again, with pauses that grow, for as long as it takes; it waits in no transaction.
+//! The loop of one stream: what is sealed and not confirmed goes out, piece by piece, each organization in its turn. What must hold: the cursor moves
+//! after the receiver has the piece; a failure is tried again, with pauses that grow, for as long as it takes; it waits in no transaction.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use factotum_storage::StorageError;
 use factotum_storage::audit_streams::{self, Position};
-use factotum_storage::{StorageError, audit_sealed};
 use tokio_util::sync::CancellationToken;
 
-use super::Stream;
-use super::sink::{Batch, SinkError};
+use super::sink::SinkError;
+use super::{Outlet, Stream};
 use crate::operations::Services;
 
 /// How often it looks for new entries.
 const ROUND: Duration = Duration::from_millis(500);
-/// How many entries are in a batch at the most.
-const BATCH: u32 = 500;
-/// From which size on a batch takes no further entry, in bytes, as far as their details tell.
-const BATCH_BYTES: usize = 1 << 20;
 /// How long a node may stream before it has to say again that it does: longer than any delivery may take.
 const LEASE: Duration = Duration::from_secs(20);
 /// How long before its end the lease is renewed.
@@ -26,12 +22,23 @@ const RENEWED_BEFORE: Duration = Duration::from_secs(12);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// Why a round ended before its end.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub(super) enum Failure {
     #[error(transparent)]
     Sink(#[from] SinkError),
     #[error("the database: {0}")]
     Storage(#[from] StorageError),
+}
+
+/// What the receiver has now of an organization.
+pub(super) struct Delivered {
+    /// The first leaf that it does not have.
+    pub next: u64,
+    /// How many entries, or checkpoints, it got.
+    pub count: u64,
+    /// Whether there may be more at once.
+    pub more: bool,
 }
 
 enum Round {
@@ -105,7 +112,7 @@ async fn round(stream: &mut Stream, services: &Services, lease: &mut Lease) -> R
         if !alone && !lease.held(&stream.name, services).await? {
             return Ok(Round::Elsewhere);
         }
-        more |= batch(stream, services, &position).await?;
+        more |= one(stream, services, &position).await?;
     }
     Ok(if more { Round::More } else { Round::Idle })
 }
@@ -125,38 +132,22 @@ impl Lease {
 }
 
 /// Delivers what comes next in an organization; whether there is more.
-async fn batch(stream: &mut Stream, services: &Services, position: &Position) -> Result<bool, Failure> {
-    let org_id = position.org_id;
-    let mut tx = services.storage.read().await?;
-    let range = audit_sealed::range(&mut tx, org_id, position.next, BATCH).await?;
-    drop(tx);
-    let full = range.next >= position.next + u64::from(BATCH);
-    let (mut entries, mut next) = (range.entries, range.next);
-    let mut bytes = 0;
-    let fitting = entries.iter().take_while(|sealed| {
-        let fits = bytes < BATCH_BYTES;
-        bytes += stream.form.line(&sealed.entry).len();
-        fits
-    });
-    let fitting = fitting.count();
-    if let Some(first_left) = entries.get(fitting) {
-        next = first_left.index;
-        entries.truncate(fitting);
-    }
-    let cut = next < range.next;
-    let count = entries.len() as u64;
-    if !entries.is_empty() {
-        let batch = Batch { org_id, entries, form: stream.form, now: services.now() };
-        stream.sink.deliver(&batch).await?;
-    }
+async fn one(stream: &mut Stream, services: &Services, position: &Position) -> Result<bool, Failure> {
+    let delivered = match &mut stream.sends {
+        Outlet::Entries(entries) => entries.deliver(services, position).await?,
+        Outlet::Checkpoints(checkpoints) => match checkpoints.deliver(services, position).await? {
+            Some(delivered) => delivered,
+            None => return Ok(false),
+        },
+    };
     let mut tx = services.storage.write().await?;
-    let now = services.now();
-    let moved = audit_streams::advance(&mut tx, &stream.name, org_id, (position.next, next), now).await?;
+    let (from_to, now) = ((position.next, delivered.next), services.now());
+    let moved = audit_streams::advance(&mut tx, &stream.name, position.org_id, from_to, now).await?;
     tx.commit().await?;
     if moved {
-        services.metrics.audit_streams.delivered(&stream.name, count);
+        services.metrics.audit_streams.delivered(&stream.name, delivered.count);
     } else {
-        tracing::warn!(stream = stream.name, org = %org_id, "another node streamed the same entries meanwhile: they arrive twice");
+        tracing::warn!(stream = stream.name, org = %position.org_id, "another node streamed the same meanwhile: it arrives twice");
     }
-    Ok(full || cut)
+    Ok(delivered.more)
 }

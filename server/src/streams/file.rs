@@ -133,7 +133,8 @@ fn folder(path: &Path) -> &Path {
     path.parent().unwrap_or_else(|| Path::new("/"))
 }
 
-fn sync_folder(path: &Path) -> std::io::Result<()> {
+/// Makes the name of a file as lasting as what is in it.
+pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
     File::open(folder(path))?.sync_all()
 }
 

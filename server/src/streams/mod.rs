@@ -1,8 +1,10 @@
-//! Streams of the audit trail to other systems: syslog over TLS, a webhook, a file. What must hold: each entry arrives at least once, in the order in which
-//! it was sealed; a cursor moves only after the receiver has what lies before it; nothing waits for a receiver but its own stream; one node streams at a
-//! time.
+//! Streams of the audit trail, or of its checkpoints, to other systems: syslog over TLS, a webhook, a file, a letter. What must hold: each entry arrives at
+//! least once, in the order in which it was sealed; a cursor moves only after the receiver has what lies before it; nothing waits for a receiver but its own
+//! stream; one node streams at a time.
 
+mod checkpoints;
 mod deliver;
+mod entries;
 mod file;
 pub mod lag;
 mod sink;
@@ -16,9 +18,10 @@ use factotum_storage::audit_streams::Position;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::AuditStreamConfig;
+use crate::config::audit_stream::Sends;
 use crate::operations::Services;
-use crate::view::audit::AuditForm;
-use sink::Sink;
+use checkpoints::Checkpoints;
+use entries::Entries;
 
 /// A stream that cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -31,22 +34,27 @@ pub struct StreamError {
 /// A stream, ready to run.
 pub struct Stream {
     name: String,
-    form: AuditForm,
     organization: Option<String>,
-    sink: Sink,
+    sends: Outlet,
+}
+
+/// What it sends, and where to.
+enum Outlet {
+    Entries(Entries),
+    Checkpoints(Checkpoints),
 }
 
 impl Stream {
     /// Reads certificates and the like, so that a wrong set-up fails before anything starts.
     pub fn configured(config: &AuditStreamConfig, host: &str) -> Result<Self, StreamError> {
-        let sink = Sink::configured(&config.target, host)
-            .map_err(|reason| StreamError { name: config.name.clone(), reason })?;
-        Ok(Self {
-            name: config.name.clone(),
-            form: config.form,
-            organization: config.organization.clone(),
-            sink,
-        })
+        let sends = match &config.sends {
+            Sends::Entries { target, form } => Entries::configured(target, *form, host).map(Outlet::Entries),
+            Sends::Checkpoints { target, every } => {
+                Checkpoints::configured(target, *every).map(Outlet::Checkpoints)
+            }
+        };
+        let sends = sends.map_err(|reason| StreamError { name: config.name.clone(), reason })?;
+        Ok(Self { name: config.name.clone(), organization: config.organization.clone(), sends })
     }
 
     /// Delivers until the stop.

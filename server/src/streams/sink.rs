@@ -5,7 +5,7 @@ use factotum_storage::audit_sealed::SealedEntry;
 
 use super::file::FileSink;
 use super::syslog::SyslogSink;
-use super::webhook::WebhookSink;
+use super::webhook::{Message, WebhookSink};
 use crate::config::audit_stream::StreamTarget;
 use crate::view::audit::AuditForm;
 
@@ -26,6 +26,18 @@ impl Batch {
     /// One line per entry.
     pub fn lines(&self) -> String {
         self.entries.iter().map(|sealed| self.form.line(&sealed.entry)).collect()
+    }
+
+    /// For a webhook. The id names the entries of the batch, so a repeated batch has the same.
+    fn message(&self) -> Message {
+        let index = |sealed: Option<&SealedEntry>| sealed.map_or(0, |sealed| sealed.index);
+        let (first, last) = (index(self.entries.first()), index(self.entries.last()));
+        Message {
+            id: format!("{}_{first}_{last}", self.org_id),
+            content_type: "application/jsonl",
+            body: self.lines(),
+            at: self.now,
+        }
     }
 }
 
@@ -78,9 +90,7 @@ impl Sink {
             StreamTarget::Syslog { host: server, port, ca_file, identity } => Self::Syslog(
                 SyslogSink::configured(server, *port, ca_file.as_deref(), identity.as_ref(), host)?,
             ),
-            StreamTarget::Webhook { url, secret, ca_file } => {
-                Self::Webhook(WebhookSink::configured(url, secret, ca_file.as_deref())?)
-            }
+            StreamTarget::Webhook(target) => Self::Webhook(WebhookSink::configured(target)?),
             StreamTarget::File { path, rotate_bytes, keep } => {
                 Self::File(FileSink::configured(path, *rotate_bytes, *keep))
             }
@@ -91,7 +101,7 @@ impl Sink {
     pub async fn deliver(&mut self, batch: &Batch) -> Result<(), SinkError> {
         match self {
             Self::Syslog(sink) => sink.deliver(batch).await,
-            Self::Webhook(sink) => sink.deliver(batch).await,
+            Self::Webhook(sink) => sink.deliver(&batch.message()).await,
             Self::File(sink) => sink.deliver(batch).await,
         }
     }

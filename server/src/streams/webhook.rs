@@ -1,13 +1,12 @@
-//! A batch as one `POST` of JSON Lines, signed in the form of Standard Webhooks. What must hold: the receiver's certificate is verified; only an answer of
+//! One `POST`, signed in the form of Standard Webhooks. What must hold: the receiver's certificate is verified; only an answer of
 //! 2xx counts; no redirect is followed; the secret is in no error.
 
-use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use factotum_model::Redacted;
+use factotum_model::{Redacted, Timestamp};
 use hmac::{Hmac, Mac as _};
 use http::{HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -18,13 +17,26 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::sink::{Batch, SinkError};
+use super::sink::SinkError;
 use super::tls;
+use crate::config::audit_stream::WebhookTarget;
 
-/// How long one batch may take, with its connection.
+/// How long one message may take, with its connection.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How much of an answer is read before the connection is closed, in bytes: nothing in it counts.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
+
+/// What is posted.
+pub struct Message {
+    /// The same when it is sent again.
+    pub id: String,
+    /// What `body` is.
+    pub content_type: &'static str,
+    /// What is signed.
+    pub body: String,
+    /// Now.
+    pub at: Timestamp,
+}
 
 /// A receiver.
 pub struct WebhookSink {
@@ -35,35 +47,31 @@ pub struct WebhookSink {
 
 impl WebhookSink {
     /// Reads certificates.
-    pub fn configured(url: &Uri, secret: &Redacted<Vec<u8>>, ca_file: Option<&Path>) -> Result<Self, String> {
-        Ok(Self { url: url.clone(), secret: secret.clone(), tls: tls::connector(ca_file, None)? })
+    pub fn configured(target: &WebhookTarget) -> Result<Self, String> {
+        let tls = tls::connector(target.ca_file.as_deref(), None)?;
+        Ok(Self { url: target.url.clone(), secret: target.secret.clone(), tls })
     }
 
-    /// Posts a batch.
-    pub async fn deliver(&self, batch: &Batch) -> Result<(), SinkError> {
-        let request = self.request(batch)?;
+    /// Posts a message.
+    pub async fn deliver(&self, message: &Message) -> Result<(), SinkError> {
+        let request = self.request(message)?;
         let answered = tokio::time::timeout(TIMEOUT, self.send(request)).await;
         let status = answered.map_err(|_| SinkError::Timeout(TIMEOUT.as_secs()))??;
         if status.is_success() { Ok(()) } else { Err(SinkError::Status(status)) }
     }
 
-    /// The id names the entries of the batch, so a repeated batch has the same.
-    fn request(&self, batch: &Batch) -> Result<Request<Full<Bytes>>, SinkError> {
-        let body = batch.lines();
-        let index =
-            |sealed: Option<&factotum_storage::audit_sealed::SealedEntry>| sealed.map_or(0, |s| s.index);
-        let (first, last) = (index(batch.entries.first()), index(batch.entries.last()));
-        let id = format!("{}_{first}_{last}", batch.org_id);
-        let at = batch.now.as_millis() / 1000;
+    fn request(&self, message: &Message) -> Result<Request<Full<Bytes>>, SinkError> {
+        let Message { id, content_type, body, at } = message;
+        let at = at.as_millis() / 1000;
         let path = self.url.path_and_query().map_or("/", |path| path.as_str());
         Request::post(path)
             .header(header::HOST, self.url.authority().map_or("", |authority| authority.as_str()))
             .header(header::USER_AGENT, concat!("factotum/", env!("CARGO_PKG_VERSION")))
-            .header(header::CONTENT_TYPE, HeaderValue::from_static("application/jsonl"))
-            .header("webhook-signature", signature(self.secret.expose(), &id, at, &body))
+            .header(header::CONTENT_TYPE, HeaderValue::from_static(content_type))
+            .header("webhook-signature", signature(self.secret.expose(), id, at, body))
             .header("webhook-id", id)
             .header("webhook-timestamp", at)
-            .body(Full::new(Bytes::from(body)))
+            .body(Full::new(Bytes::from(body.clone())))
             .map_err(|e| SinkError::Form(e.to_string()))
     }
 

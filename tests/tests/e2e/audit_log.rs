@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::ledger::text;
 
 /// `factotum audit verify` on this server's database; it needs neither key nor server.
-fn verify(server: &Server, more: &[&str]) -> Done {
+pub(crate) fn verify(server: &Server, more: &[&str]) -> Done {
     let data = server.data().display().to_string();
     let mut args = vec!["audit", "verify", "--data", &data];
     if let Some(url) = server.database() {
@@ -21,7 +21,7 @@ fn verify(server: &Server, more: &[&str]) -> Done {
     Cli::default().run_with(&[args.as_slice(), more].concat(), "")
 }
 
-fn verified(server: &Server, more: &[&str]) -> Value {
+pub(crate) fn verified(server: &Server, more: &[&str]) -> Value {
     let done = verify(server, &[&["--json"], more].concat());
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
     serde_json::from_str(&done.stdout).unwrap()
@@ -42,7 +42,7 @@ fn sealed_proof(cli: &Cli, entry: &str) -> Value {
 }
 
 /// Does this to a table whose guards are gone; as its owner can.
-fn tamper(owner: &Owner, table: &str, sql: &str) {
+pub(crate) fn tamper(owner: &Owner, table: &str, sql: &str) {
     let drop = match owner {
         Owner::Sqlite(_) => format!("DROP TRIGGER {table}_guard_update; DROP TRIGGER {table}_guard_delete"),
         Owner::Postgres(_) => format!("ALTER TABLE {table} DISABLE TRIGGER USER"),

@@ -16,11 +16,11 @@ use sha2::Sha256;
 
 /// `whsec_` and this in Base64.
 const SECRET: &[u8] = b"0123456789abcdef01234567";
-const ENCODED: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
+pub(crate) const ENCODED: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
 /// How long what was missed may take to arrive: pauses after failures grow to half a minute.
 const CATCH_UP: Duration = Duration::from_mins(3);
 
-fn stream(name: &str, kind: &str, target: &str, more: &str) -> String {
+pub(crate) fn stream(name: &str, kind: &str, target: &str, more: &str) -> String {
     format!("[[audit.stream]]\nname = \"{name}\"\nkind = \"{kind}\"\ntarget = \"{target}\"\n{more}\n")
 }
 
@@ -85,14 +85,14 @@ fn written(path: &Path) -> Vec<Value> {
         .collect()
 }
 
-fn metric(server: &Server, name: &str, stream: &str) -> Option<f64> {
+pub(crate) fn metric(server: &Server, name: &str, stream: &str) -> Option<f64> {
     let text = server.stranger().get("/metrics").text();
     let start = format!("factotum_{name}{{stream=\"{stream}\"}} ");
     text.lines().find_map(|line| line.strip_prefix(&start)).map(|value| value.parse().unwrap())
 }
 
 /// Checks a request by Standard Webhooks.
-fn check_signature(request: &Received) {
+pub(crate) fn check_signature(request: &Received) {
     let header =
         |name: &str| request.header(name).unwrap_or_else(|| panic!("no {name} in {request:?}")).to_owned();
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET).unwrap();

@@ -12,6 +12,7 @@ mod audit_kill;
 mod audit_log;
 mod audit_streams;
 mod audit_tail;
+mod audit_witness;
 mod bad_input;
 mod child_runs;
 mod cli;

@@ -10,9 +10,9 @@ use factotum_storage::api_keys::{ApiKey, KeyFilter};
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::Shown;
+use super::{Pages, Shown};
 use super::fields::{Faults, Fields};
-use super::frame::Frame;
+use super::frame::{Entry, Frame, Section};
 use super::page::{go, page};
 use super::refusal::Refusal;
 use super::viewer::Viewer;
@@ -36,8 +36,10 @@ const OFFERED: [(&str, &str); 9] = [
     ("audit:read", "read the audit trail"),
 ];
 
-/// Adds the routes.
-pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
+/// What the console knows of it.
+pub const PAGES: Pages = Pages { routes, menu: Some(Entry { path: HERE, label: "API keys", section: Section::Settings, needs: Some(Action::API_KEYS_READ) }) };
+
+fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     routes
         .add(Endpoint::get(HERE, "page.keys", "API keys").grant(Action::API_KEYS_READ), list)
         .add(

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::api::endpoint::{Endpoint, Needs, Routes};
 use crate::api::problem::Problem;
-use crate::console::Shown;
+use crate::console::{Pages, Shown};
 use crate::operations::Services;
 
 struct Asset {
@@ -19,16 +19,20 @@ struct Asset {
     bytes: &'static [u8],
 }
 
-const ASSETS: [Asset; 3] = [
+const ASSETS: &[Asset] = &[
     Asset { name: "console.css", kind: "text/css; charset=utf-8", bytes: include_bytes!("console.css") },
     Asset { name: "console.js", kind: "text/javascript; charset=utf-8", bytes: include_bytes!("console.js") },
+    // htmx 2.0.11 as published, 0BSD.
+    Asset { name: "htmx.js", kind: "text/javascript; charset=utf-8", bytes: include_bytes!("htmx.js") },
     Asset { name: "icon.svg", kind: "image/svg+xml", bytes: include_bytes!("icon.svg") },
 ];
 /// RFC 8246: what has the content's digest in its path never changes.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
-/// Adds the route.
-pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
+/// What the console knows of it.
+pub const PAGES: Pages = Pages { routes, menu: None };
+
+fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     routes.add(
         Endpoint::get("/assets/{file}", "asset", "Style sheet, script, icon").needs(Needs::Nothing),
         show,

@@ -13,7 +13,7 @@ use super::fields::{Faults, Fields};
 use super::frame::Frame;
 use super::page::{go, page};
 use super::viewer::Viewer;
-use super::Shown;
+use super::{Pages, Shown};
 use crate::api::endpoint::{Endpoint, Needs, Routes};
 use crate::api::routes::State;
 use crate::api::session::{SetSession, Visitor};
@@ -21,8 +21,10 @@ use crate::oidc::return_to;
 use crate::operations::session::{self, LogIn, Switch};
 use crate::operations::{OperationError, Services};
 
-/// Adds the routes.
-pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
+/// What the console knows of it.
+pub const PAGES: Pages = Pages { routes, menu: None };
+
+fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     routes
         .add(Endpoint::get("/login", "page.login", "Log in").needs(Needs::Nothing), show)
         .add(Endpoint::post("/login", "page.login.send", "Log in").needs(Needs::Nothing), send)

@@ -11,9 +11,9 @@ use factotum_storage::roles::Role;
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use super::Shown;
+use super::{Pages, Shown};
 use super::fields::{Faults, Fields};
-use super::frame::Frame;
+use super::frame::{Entry, Frame, Section};
 use super::page::{go, page};
 use super::refusal::Refusal;
 use super::viewer::Viewer;
@@ -27,8 +27,10 @@ use crate::operations::{OperationError, Page, Services, role};
 
 const HERE: &str = "/settings/members";
 
-/// Adds the routes.
-pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
+/// What the console knows of it.
+pub const PAGES: Pages = Pages { routes, menu: Some(Entry { path: HERE, label: "Members", section: Section::Settings, needs: Some(Action::MEMBERS_READ) }) };
+
+fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     let of_one = |endpoint: Endpoint, action| endpoint.grant(action);
     routes
         .add(Endpoint::get(HERE, "page.members", "Members").grant(Action::MEMBERS_READ), show)

@@ -7,8 +7,8 @@ use factotum_model::{Action, RunState};
 use factotum_storage::runs::Run;
 use http::StatusCode;
 
-use super::Shown;
-use super::frame::Frame;
+use super::{Pages, Shown};
+use super::frame::{Entry, Frame, Section};
 use super::page::page;
 use super::viewer::Viewer;
 use crate::api::endpoint::{Endpoint, Needs, Routes};
@@ -19,8 +19,10 @@ use crate::operations::{Page, Services};
 /// How many runs are shown.
 const LAST_RUNS: u32 = 20;
 
-/// Adds the route.
-pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
+/// What the console knows of it.
+pub const PAGES: Pages = Pages { routes, menu: Some(Entry { path: "/", label: "Overview", section: Section::Main, needs: None }) };
+
+fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     routes.add(Endpoint::get("/", "page.overview", "What runs, what fails").needs(Needs::Session), show)
 }
 

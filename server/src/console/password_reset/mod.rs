@@ -6,7 +6,7 @@ use std::sync::Arc;
 use askama::Template;
 use http::StatusCode;
 
-use super::Shown;
+use super::{Pages, Shown};
 use super::fields::{Faults, Fields};
 use super::frame::Frame;
 use super::page::page;
@@ -16,8 +16,10 @@ use crate::api::session::Visitor;
 use crate::operations::password::{self, AskReset, Reset};
 use crate::operations::{OperationError, Services};
 
-/// Adds the routes.
-pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
+/// What the console knows of it.
+pub const PAGES: Pages = Pages { routes, menu: None };
+
+fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     let open = |endpoint: Endpoint| endpoint.needs(Needs::Nothing);
     routes
         .add(open(Endpoint::get("/password-reset", "page.reset", "Set a new password")), show)

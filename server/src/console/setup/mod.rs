@@ -7,7 +7,7 @@ use askama::Template;
 use axum::response::IntoResponse as _;
 use http::StatusCode;
 
-use super::Shown;
+use super::{Pages, Shown};
 use super::fields::{Faults, Fields};
 use super::frame::Frame;
 use super::page::{go, page};
@@ -17,8 +17,10 @@ use crate::api::session::{SetSession, Visitor};
 use crate::operations::Services;
 use crate::operations::organization::{self, Setup};
 
-/// Adds the routes.
-pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
+/// What the console knows of it.
+pub const PAGES: Pages = Pages { routes, menu: None };
+
+fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     routes
         .add(Endpoint::get("/setup", "page.setup", "Make the first organization").needs(Needs::Nothing), show)
         .add(

@@ -1,17 +1,22 @@
-//! `[[audit.stream]]`: where the audit trail is streamed to. What must hold: each stream has a name of its own, as its progress is kept by it; the trail leaves
-//! the machine only inside TLS, and a webhook only signed; no secret is printed.
+//! `[[audit.stream]]`: where the audit trail, or its checkpoints, are streamed to. What must hold: each stream has a name of its own, as its progress is kept
+//! by it; entries leave the machine only inside TLS, and a webhook only signed; no secret is printed.
+
+mod checkpoints;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use factotum_model::Redacted;
 use http::Uri;
 
-use super::ConfigError;
+use super::mail::MailConfig;
 use super::oidc::is_safe_url;
 use super::source::{FoundTable, Layers};
+use super::ConfigError;
+use crate::mail::Relay;
 use crate::view::audit::AuditForm;
 
 /// The name of the tables in the file.
@@ -27,21 +32,62 @@ const MAX_NAME_CHARS: usize = 40;
 /// Standard Webhooks: a secret of 24 to 64 bytes.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 const SECRET_PREFIX: &str = "whsec_";
+/// What a webhook has besides its address.
+const WEBHOOK_KEYS: &[&str] = &["ca_file", SECRET, "secret_file"];
 
 /// One stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditStreamConfig {
     /// Its name: what its progress is kept under.
     pub name: String,
-    /// Where it goes.
-    pub target: StreamTarget,
-    /// In which form: JSON Lines or OCSF.
-    pub form: AuditForm,
+    /// What it sends, and where to.
+    pub sends: Sends,
     /// Of the organization with this name or id alone.
     pub organization: Option<String>,
 }
 
-/// Where a stream goes.
+/// What a stream sends, and where to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sends {
+    /// Each entry.
+    Entries {
+        /// Where they go.
+        target: StreamTarget,
+        /// In which form: JSON Lines or OCSF.
+        form: AuditForm,
+    },
+    /// The newest checkpoint, now and then.
+    Checkpoints {
+        /// Where they go.
+        target: CheckpointTarget,
+        /// How long it waits after one before it sends the next.
+        every: Duration,
+    },
+}
+
+/// Where checkpoints go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckpointTarget {
+    /// `POST` of each.
+    Webhook(WebhookTarget),
+    /// A folder in which each becomes a file of its own.
+    Folder(PathBuf),
+    /// A letter to this address.
+    Email(String),
+}
+
+/// A receiver of webhooks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookTarget {
+    /// To there.
+    pub url: Uri,
+    /// What the body is signed with.
+    pub secret: Redacted<Vec<u8>>,
+    /// The authorities that may have signed its certificate, in PEM; the public ones unless set.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Where entries go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamTarget {
     /// Syslog over TLS (RFC 5424, RFC 5425).
@@ -56,14 +102,7 @@ pub enum StreamTarget {
         identity: Option<(PathBuf, PathBuf)>,
     },
     /// `POST` of a batch.
-    Webhook {
-        /// To there.
-        url: Uri,
-        /// What the body is signed with.
-        secret: Redacted<Vec<u8>>,
-        /// As for syslog.
-        ca_file: Option<PathBuf>,
-    },
+    Webhook(WebhookTarget),
     /// A file that grows.
     File {
         /// Which; older ones beside it have a time behind their names.
@@ -77,32 +116,42 @@ pub enum StreamTarget {
 
 /// Whether a value of a table is a number.
 pub fn is_number(name: &str) -> bool {
-    matches!(name, "rotate_bytes" | "keep")
+    matches!(name, "rotate_bytes" | "keep" | checkpoints::EVERY)
 }
 
 impl AuditStreamConfig {
-    /// Checks all streams.
-    pub fn from_layers(layers: &Layers) -> Result<Vec<Self>, ConfigError> {
+    /// Checks all streams. `mail` is how letters go.
+    pub fn from_layers(layers: &Layers, mail: &MailConfig) -> Result<Vec<Self>, ConfigError> {
+        let has_relay = !matches!(mail.relay, Relay::Off);
         let mut names = BTreeSet::new();
         let mut streams = Vec::new();
         for found in layers.streams() {
-            let table = Table { found };
+            let table = Table { found, has_relay };
             let stream = table.stream()?;
             if !names.insert(stream.name.clone()) {
                 return Err(table.wrong("name", "another stream has this name; give each its own"));
             }
-            let same = |other: &Self| matches!((&other.target, &stream.target), (StreamTarget::File { path: a, .. }, StreamTarget::File { path: b, .. }) if a == b);
-            if streams.iter().any(same) {
+            if stream.file().is_some() && streams.iter().any(|other: &Self| other.file() == stream.file()) {
                 return Err(table.wrong("target", "another stream writes this file; give each its own"));
             }
             streams.push(stream);
         }
         Ok(streams)
     }
+
+    /// The file that it alone may write.
+    fn file(&self) -> Option<&PathBuf> {
+        match &self.sends {
+            Sends::Entries { target: StreamTarget::File { path, .. }, .. } => Some(path),
+            _ => None,
+        }
+    }
 }
 
 struct Table<'a> {
     found: &'a FoundTable,
+    /// Whether letters go anywhere.
+    has_relay: bool,
 }
 
 impl Table<'_> {
@@ -126,33 +175,40 @@ impl Table<'_> {
             let reason = format!("write it with a-z, 0-9 and `-`, {MAX_NAME_CHARS} characters at the most");
             return Err(self.wrong("name", &reason));
         }
+        let sends = match self.text("send").unwrap_or("entries") {
+            "entries" => self.entries()?,
+            "checkpoints" => self.checkpoints()?,
+            _ => return Err(self.wrong("send", "write `entries` or `checkpoints`")),
+        };
+        let organization = self.text("organization").filter(|name| *name != "all").map(ToOwned::to_owned);
+        Ok(AuditStreamConfig { name: name.to_owned(), sends, organization })
+    }
+
+    fn entries(&self) -> Result<Sends, ConfigError> {
         let kind = self.needed("kind", "`syslog`, `webhook` or `file`")?;
-        let target = match kind {
-            "syslog" => self.syslog()?,
-            "webhook" => self.webhook()?,
-            "file" => self.file()?,
+        let (target, own): (_, &[&str]) = match kind {
+            "syslog" => (self.syslog()?, &["ca_file", "cert_file", "key_file"]),
+            "webhook" => (StreamTarget::Webhook(self.webhook()?), WEBHOOK_KEYS),
+            "file" => (self.file()?, &["rotate_bytes", "keep"]),
             _ => return Err(self.wrong("kind", "write `syslog`, `webhook` or `file`")),
         };
-        let own: &[&str] = match kind {
-            "syslog" => &["ca_file", "cert_file", "key_file"],
-            "webhook" => &["ca_file", SECRET, "secret_file"],
-            _ => &["rotate_bytes", "keep"],
-        };
-        let common = ["name", "kind", "target", "format", "organization"];
-        let known = |key: &str| common.contains(&key) || own.contains(&key);
-        if let Some(unknown) = self.found.values.keys().find(|key| !known(key)) {
-            let known = common.iter().chain(own).copied().collect::<Vec<_>>().join(", ");
-            return Err(
-                self.wrong(unknown, &format!("a {kind} stream has no such setting; known here: {known}"))
-            );
-        }
+        self.only(&format!("a {kind} stream of entries"), &[own, &["format"]].concat())?;
         let form = match self.text("format").unwrap_or("jsonl") {
             "jsonl" => AuditForm::JsonLines,
             "ocsf" => AuditForm::Ocsf,
             _ => return Err(self.wrong("format", "write `jsonl` or `ocsf`")),
         };
-        let organization = self.text("organization").filter(|name| *name != "all").map(ToOwned::to_owned);
-        Ok(AuditStreamConfig { name: name.to_owned(), target, form, organization })
+        Ok(Sends::Entries { target, form })
+    }
+
+    /// Refuses settings that are not of this kind of stream.
+    fn only(&self, what: &str, own: &[&str]) -> Result<(), ConfigError> {
+        let known = [&["name", "kind", "target", "send", "organization"], own].concat();
+        let unknown = self.found.values.keys().find(|key| !known.contains(&key.as_str()));
+        unknown.map_or(Ok(()), |unknown| {
+            let known = known.join(", ");
+            Err(self.wrong(unknown, &format!("{what} has no such setting; known here: {known}")))
+        })
     }
 
     fn syslog(&self) -> Result<StreamTarget, ConfigError> {
@@ -173,7 +229,7 @@ impl Table<'_> {
         Ok(StreamTarget::Syslog { host, port, ca_file: self.text("ca_file").map(PathBuf::from), identity })
     }
 
-    fn webhook(&self) -> Result<StreamTarget, ConfigError> {
+    fn webhook(&self) -> Result<WebhookTarget, ConfigError> {
         let text = self.needed("target", "`https://logs.example.com/factotum`")?;
         let url = text.parse::<Uri>().ok().filter(|url| is_safe_url(url) && !text.contains(['@', '#']));
         let url = url.ok_or_else(|| {
@@ -197,7 +253,7 @@ impl Table<'_> {
         let bytes = bytes.ok_or_else(|| {
             self.wrong(name, "it must be `whsec_` and 24 to 64 random bytes in Base64: `echo whsec_$(openssl rand -base64 32)`")
         })?;
-        Ok(StreamTarget::Webhook {
+        Ok(WebhookTarget {
             url,
             secret: Redacted::new(bytes),
             ca_file: self.text("ca_file").map(PathBuf::from),
@@ -228,12 +284,13 @@ mod tests {
     use super::*;
     use crate::config::Environment;
 
-    fn load(text: &str) -> Result<Vec<AuditStreamConfig>, String> {
+    pub(super) fn load(text: &str) -> Result<Vec<AuditStreamConfig>, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let layers =
             Layers::resolve(&[], &Environment::new(), Some(file.path())).map_err(|e| e.to_string())?;
-        AuditStreamConfig::from_layers(&layers).map_err(|e| e.to_string())
+        let mail = MailConfig::from_layers(&layers).map_err(|e| e.to_string())?;
+        AuditStreamConfig::from_layers(&layers, &mail).map_err(|e| e.to_string())
     }
 
     const SYSLOG: &str =
@@ -250,19 +307,24 @@ mod tests {
         );
         let streams = load(&all).unwrap();
         assert_eq!(streams.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["siem", "hook", "disk"]);
-        assert_eq!((streams[0].form, &streams[0].organization), (AuditForm::Ocsf, &None));
+        let target = |n: usize| match &streams[n].sends {
+            Sends::Entries { target, .. } => target,
+            Sends::Checkpoints { .. } => panic!("{n} sends entries"),
+        };
+        assert!(matches!(&streams[0].sends, Sends::Entries { form: AuditForm::Ocsf, .. }));
+        assert_eq!(streams[0].organization, None);
         assert!(
-            matches!(&streams[0].target, StreamTarget::Syslog { host, port: SYSLOG_PORT, .. } if host == "logs.example.com")
+            matches!(target(0), StreamTarget::Syslog { host, port: SYSLOG_PORT, .. } if host == "logs.example.com")
         );
         assert_eq!(streams[1].organization.as_deref(), Some("Acme"));
         assert!(
-            matches!(&streams[1].target, StreamTarget::Webhook { secret, .. } if secret.expose() == b"0123456789abcdef01234567")
+            matches!(target(1), StreamTarget::Webhook(hook) if hook.secret.expose() == b"0123456789abcdef01234567")
         );
-        assert!(matches!(&streams[2].target, StreamTarget::File { rotate_bytes: 1_000_000, keep: 0, .. }));
+        assert!(matches!(target(2), StreamTarget::File { rotate_bytes: 1_000_000, keep: 0, .. }));
         assert!(!format!("{streams:?}").contains("0123"), "no secret is shown");
         let six = SYSLOG.replace("logs.example.com", "[::1]:1514");
         assert!(
-            matches!(&load(&six).unwrap()[0].target, StreamTarget::Syslog { host, port: 1514, .. } if host == "::1")
+            matches!(&load(&six).unwrap()[0].sends, Sends::Entries { target: StreamTarget::Syslog { host, port: 1514, .. }, .. } if host == "::1")
         );
     }
 
@@ -282,6 +344,8 @@ mod tests {
             (FILE.replace("/var", "var"), 4, "absolute"),
             (format!("{FILE}rotate_bytes = 5\n"), 5, "at least"),
             (format!("{FILE}keep = true\n"), 5, "`keep`"),
+            (format!("{FILE}send = \"all\"\n"), 5, "`checkpoints`"),
+            (format!("{FILE}every_s = 60\n"), 5, "of entries"),
             (format!("{FILE}{FILE}"), 6, "another stream"),
             (format!("{FILE}{}", FILE.replace("disk", "again")), 8, "writes this file"),
             ("[audit]\nstream = 5\n".to_owned(), 2, "[[audit.stream]]"),

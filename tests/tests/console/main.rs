@@ -1,0 +1,7 @@
+//! The console in a real browser: every page and every task on it. What must hold: what a person sees and can do is what the API would show and allow them; no
+//! page keeps anybody out, runs a foreign script, or offers what would be refused.
+
+mod chromium;
+mod log_in;
+
+use chromium::{Chromium, Look};
