@@ -314,13 +314,13 @@ struct Log;
 impl fantoccini::wd::WebDriverCompatibleCommand for Log {
     fn endpoint(
         &self,
-        base: &fantoccini::url::Url,
+        base: &url::Url,
         session: Option<&str>,
-    ) -> Result<fantoccini::url::Url, fantoccini::url::ParseError> {
+    ) -> Result<url::Url, url::ParseError> {
         base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
     }
 
-    fn method_and_body(&self, _: &fantoccini::url::Url) -> (http::Method, Option<String>) {
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
         (http::Method::POST, Some(json!({"type": "browser"}).to_string()))
     }
 }

@@ -1,6 +1,6 @@
 //! Logging in and out.
 
-use factotum_tests::Server;
+use factotum_tests::{Backend, Server};
 
 use crate::{Chromium, Look};
 
@@ -8,7 +8,7 @@ const ADMIN: &str = "admin@example.com";
 
 #[test]
 fn a_person_logs_in_and_out() {
-    let server = Server::start_default();
+    let server = Server::start(Backend::Sqlite);
     let browser = Chromium::at(&server);
     browser.go("/settings/members");
     assert!(browser.path().starts_with("/login?next="), "{}", browser.path());
@@ -28,7 +28,7 @@ fn a_person_logs_in_and_out() {
 
 #[test]
 fn pages_can_be_read_without_scripts_in_the_dark_on_a_phone() {
-    let server = Server::start_default();
+    let server = Server::start(Backend::Sqlite);
     let browser = Chromium::with(&server, Look { size: (390, 844), dark: true, scripts: false, ..Look::default() });
     browser.log_in(ADMIN);
     browser.go("/settings/members");

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use factotum_tests::mail_relay::{ESCAPED_PASSWORD, MailRelay, Offer};
 use factotum_tests::receiver::Receiver;
-use factotum_tests::{Backend, Owner, Server, on_both_backends, wait_until, wait_within};
+use factotum_tests::{Owner, Server, on_both_backends, wait_until, wait_within};
 use serde_json::json;
 
 use crate::audit_log::{tamper, verified, verify};

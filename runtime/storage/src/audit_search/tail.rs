@@ -39,10 +39,12 @@ pub(super) async fn find(
             // An old page needs no look at the new entries themselves.
             values.push(Value::Id(before.map_or(Uuid::max(), |id| id.0)));
             let unsealed = dialect::seal::has_no_leaf(tx.backend());
+            // The new ids first, then their entries: left to itself, a planner walks all entries of the trail for the order it is asked for.
             format!(
-                "SELECT {COLUMNS} FROM (SELECT e.* FROM audit_leaves l JOIN audit_entries e ON e.org_id = l.org_id AND e.id = l.entry_id \
-                 WHERE l.org_id = $1 AND l.leaf_index >= $2 AND l.entry_id < $3 \
-                 UNION ALL SELECT e.* FROM audit_entries e WHERE {unsealed} AND e.id < $3) AS tail WHERE 1 = 1"
+                "WITH tail AS MATERIALIZED (\
+                 SELECT l.entry_id FROM audit_leaves l WHERE l.org_id = $1 AND l.leaf_index >= $2 AND l.entry_id < $3 \
+                 UNION ALL SELECT e.id FROM audit_entries e WHERE {unsealed} AND e.id < $3) \
+                 SELECT {COLUMNS} FROM tail CROSS JOIN audit_entries WHERE org_id = $1 AND id = tail.entry_id"
             )
         };
         filter.narrow(&mut sql, &mut values, before);

@@ -47,21 +47,21 @@ on_both! {
         sealed(world, 0, &["run.a", "run.b", "run.c"]).await;
         let (org, now) = (world.org.id, world.now());
         let pending = || world.read(async |tx| audit_streams::pending(tx, "siem").await);
-        let position = |next| Position { org_id: org, name: world.org.name.clone(), next };
-        assert_eq!(pending().await, [position(0)]);
+        let at = |next, moved_at| Position { org_id: org, name: world.org.name.clone(), next, moved_at };
+        assert_eq!(pending().await, [at(0, None)]);
         let lag = world.read(async |tx| audit_streams::lag(tx, "siem").await).await;
         let own = lag.iter().find(|l| l.position.org_id == org).unwrap();
         assert_eq!((own.entries, own.since), (3, Some(now)));
         let advance = async |from, to| world.write(async |tx| audit_streams::advance(tx, "siem", org, (from, to), now).await).await;
         assert!(advance(0, 2).await);
         assert!(!advance(0, 3).await, "it stands elsewhere");
-        assert_eq!(pending().await, [position(2)]);
+        assert_eq!(pending().await, [at(2, Some(now))]);
         assert!(advance(2, 3).await);
         assert_eq!(pending().await, []);
         let lag = world.read(async |tx| audit_streams::lag(tx, "siem").await).await;
         assert!(lag.iter().all(|l| l.entries == 0 && l.since.is_none()), "{lag:?}");
         let other = world.read(async |tx| audit_streams::pending(tx, "another").await).await;
-        assert_eq!(other, [position(0)], "each stream has its own");
+        assert_eq!(other, [at(0, None)], "each stream has its own");
     }
 
     async fn one_node_has_the_lease_until_it_gives_it_back_or_falls_silent(world: &World) {
