@@ -65,6 +65,17 @@ pub(crate) async fn append(
     .map(drop)
 }
 
+/// Whether there is a leaf of this index.
+pub(crate) async fn exists(tx: &mut Tx, org: OrgId, index: i64) -> Result<bool, StorageError> {
+    let row = tx
+        .query("SELECT 1 FROM audit_leaves WHERE org_id = $1 AND leaf_index = $2")
+        .bind(org.0)
+        .bind(index)
+        .fetch_optional()
+        .await?;
+    Ok(row.is_some())
+}
+
 /// The hashes of the leaves `from..to`; fewer if some are not there.
 pub async fn hashes(tx: &mut Tx, org: OrgId, from: u64, to: u64) -> Result<Vec<Hash>, StorageError> {
     let rows = tx

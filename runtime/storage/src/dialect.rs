@@ -12,7 +12,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, SqlSafeStr as _};
 
 use crate::breaker::Breaker;
 use crate::error::StorageError;
@@ -69,6 +69,10 @@ impl Pools {
                 // A connection that was used a moment ago is not asked first whether it lives: that is a round trip for each
                 // accept. One that broke since gives an error that is answered like any other loss of the database.
                 .test_before_acquire(false)
+                .after_connect(|connection, _| {
+                    // Its queries are short; compiling one takes longer than any of them.
+                    Box::pin(async move { connection.execute("SET jit = off").await.map(drop) })
+                })
                 .before_acquire(|connection, about| {
                     Box::pin(async move {
                         if about.idle_for > TRUSTED_IDLE {

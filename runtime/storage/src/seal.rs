@@ -57,7 +57,7 @@ impl Sealer {
     /// Seals all that has committed. Another node may be at it: then this round does nothing, and is not complete.
     pub async fn round(&mut self) -> Result<Round, StorageError> {
         let (mut round, mut after, mut bound) = (Round::default(), Place::START, None);
-        let mut signed = BTreeMap::new();
+        let (mut signed, mut trees) = (BTreeMap::new(), HashMap::new());
         self.look_for_a_restore(&mut signed).await?;
         loop {
             let mut tx = self.storage.read().await?;
@@ -85,7 +85,7 @@ impl Sealer {
                 if round.refused.iter().any(|(refused, _)| *refused == org) {
                     continue;
                 }
-                let log = match self.open(&mut tx, org).await {
+                let log = match self.open(&mut tx, org, trees.remove(&org)).await {
                     Ok(log) => log,
                     Err(error @ StorageError::Damaged { .. }) => {
                         round.refused.push((org, error));
@@ -93,7 +93,9 @@ impl Sealer {
                     }
                     Err(error) => return Err(error),
                 };
-                signed.insert(org, log.extend(&mut tx, org, &entries).await?);
+                let (stored, tree) = log.extend(&mut tx, org, &entries).await?;
+                signed.insert(org, stored.clone());
+                trees.insert(org, (stored, tree));
                 round.sealed += entries.len() as u64;
             }
             if !full && round.refused.is_empty() {
@@ -112,14 +114,22 @@ impl Sealer {
         Ok(round)
     }
 
-    /// The log of an organization, to be extended.
-    async fn open(&self, tx: &mut Tx, org: OrgId) -> Result<Log, StorageError> {
+    /// The log of an organization, to be extended. `known` is what this round made of it before: the first batch of each round reads the tree anew.
+    async fn open(
+        &self,
+        tx: &mut Tx,
+        org: OrgId,
+        known: Option<(Stored, Frontier)>,
+    ) -> Result<Log, StorageError> {
         let now = self.storage.clock().now();
         let head = audit_checkpoints::newest(tx, org).await?;
         let size = head.as_ref().map_or(0, |head| head.checkpoint.size);
-        let tree = audit_nodes::frontier(tx, org, size).await?;
+        let tree = match known {
+            Some((stored, tree)) if head.as_ref() == Some(&stored) => tree,
+            _ => audit_nodes::frontier(tx, org, size).await?,
+        };
         let root = head.as_ref().map_or(tree.root(), |head| head.checkpoint.root);
-        if tree.size() != size || tree.root() != root || has_leaf(tx, org, size).await? {
+        if tree.size() != size || tree.root() != root || audit_leaves::exists(tx, org, size as i64).await? {
             return Err(StorageError::damaged(
                 "the audit log",
                 format!(
@@ -207,8 +217,13 @@ struct Log {
 }
 
 impl Log {
-    /// Appends entries, and signs.
-    async fn extend(self, tx: &mut Tx, org: OrgId, entries: &[&Unsealed]) -> Result<Stored, StorageError> {
+    /// Appends entries, and signs; the checkpoint, and the tree under it.
+    async fn extend(
+        self,
+        tx: &mut Tx,
+        org: OrgId,
+        entries: &[&Unsealed],
+    ) -> Result<(Stored, Frontier), StorageError> {
         let Self { index, epoch, mut tree, key, now } = self;
         let (first, mut nodes) = (tree.size(), Vec::new());
         for entry in entries {
@@ -219,7 +234,8 @@ impl Log {
         let leaves: Vec<(AuditId, Hash)> = entries.iter().map(|e| (e.id, e.hash)).collect();
         audit_leaves::append(tx, org, first, &leaves).await?;
         audit_nodes::append(tx, org, &nodes).await?;
-        sign(tx, &key, index, Checkpoint { org, epoch, size: tree.size(), root: tree.root(), at: now }).await
+        let checkpoint = Checkpoint { org, epoch, size: tree.size(), root: tree.root(), at: now };
+        Ok((sign(tx, &key, index, checkpoint).await?, tree))
     }
 }
 
@@ -238,10 +254,6 @@ fn is_behind(head: &Checkpoint, known: &Checkpoint) -> bool {
         }
         std::cmp::Ordering::Greater => false,
     }
-}
-
-async fn has_leaf(tx: &mut Tx, org: OrgId, index: u64) -> Result<bool, StorageError> {
-    Ok(!audit_leaves::hashes(tx, org, index, index + 1).await?.is_empty())
 }
 
 async fn sign(

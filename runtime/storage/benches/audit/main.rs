@@ -1,5 +1,5 @@
-//! The search of a long audit trail: how long a first and a later page of each filter take, and a key's report; and what sealing and
-//! indexing cost an accept. What must hold: every page is asked for as the API asks, and a filter that finds nothing where it must is a failure.
+//! The search of a long audit trail: how long a first and a later page of each filter take, and a key's report; what sealing and
+//! indexing cost an accept; and how long a trail takes to seal and to verify. What must hold: every page is asked for as the API asks, and a filter that finds nothing where it must is a failure.
 //!
 //! `FACTOTUM_TEST_POSTGRES=postgres://… cargo bench -p factotum-storage --bench audit -- ENTRIES`; 20 000 unless said otherwise.
 
@@ -7,6 +7,7 @@
 
 mod fill;
 mod sealing;
+mod verifying;
 #[path = "../journal/world.rs"]
 mod world;
 
@@ -21,6 +22,8 @@ use world::{Outcome, disk, open, urls};
 
 /// How often each page is asked for, with another value each time.
 const TIMES: usize = 15;
+/// How many entries are sealed and verified at the most.
+const VERIFIED: u64 = 1_000_000;
 /// As many as the API reads for a page of 50.
 const PAGE: u32 = 51;
 
@@ -164,28 +167,33 @@ async fn main() -> Outcome<()> {
         .tempdir_in(std::env::var_os("FACTOTUM_BENCH_FOLDER").map_or_else(disk, Into::into))?;
     for (name, url) in urls(folder.path()).await? {
         let (storage, new) = open(url.clone()).await?;
-        let (off, on) = sealing::rates(&storage, &new).await;
+        let rates = sealing::rates(&storage, &new).await;
         println!(
-            "{name}: {off:.0} accepts/s without sealing and indexing, {on:.0} with both: {:.2}",
-            on / off
+            "{name}: {:.0} accepts/s alone, {:.0} with sealing ({:.2}), {:.0} with sealing and indexing ({:.2})",
+            rates.alone,
+            rates.sealed,
+            rates.sealed / rates.alone,
+            rates.indexed,
+            rates.indexed / rates.alone
         );
         let mut tx = storage.write().await?;
         let org =
             factotum_storage::organizations::create(&mut tx, "Long", Timestamp::from_micros(1)).await?.id;
         tx.commit().await?;
         let begun = Instant::now();
-        fill::fill(&url, org, total).await?;
+        fill::fill(&url, org, total, true).await?;
         println!("{name}: {total} entries filled in {:.0?}", begun.elapsed());
         let begun = Instant::now();
         let mut blocks = 0;
         loop {
-            match index::round(&storage).await? {
+            match index::round(&storage).await?.made {
                 0 => break,
                 made => blocks += made,
             }
         }
         println!("{name}: {blocks} blocks indexed in {:.0?}", begun.elapsed());
         search(name, &storage, org, total).await?;
+        verifying::run(name, &url, &storage, total.min(VERIFIED)).await?;
         storage.close().await;
     }
     Ok(())

@@ -16,28 +16,55 @@ const TURN: Duration = Duration::from_secs(5);
 const TURNS: usize = 4;
 const CALLERS: usize = 64;
 
-/// Accepts per second, without and with sealing: the sums of all turns.
-pub async fn rates(storage: &Storage, new: &NewRun) -> (f64, f64) {
-    let (mut without, mut with) = (0.0, 0.0);
+/// Accepts per second: the means of all turns.
+#[derive(Debug, Default)]
+pub struct Rates {
+    /// Nothing beside them.
+    pub alone: f64,
+    /// The sealer beside them, as the server runs it.
+    pub sealed: f64,
+    /// The sealer and the index.
+    pub indexed: f64,
+}
+
+/// Measures, in turns, so that what the machine does meanwhile befalls all three.
+pub async fn rates(storage: &Storage, new: &NewRun) -> Rates {
+    let mut rates = Rates::default();
     for _ in 0..TURNS {
-        without += accepts(storage, new).await;
-        let over = Arc::new(AtomicBool::new(false));
-        let (own, stop) = (storage.clone(), Arc::clone(&over));
-        let mut beside = JoinSet::new();
-        beside.spawn(async move {
-            let mut sealer = Sealer::remembering(own.clone(), []);
-            while !stop.load(Ordering::Relaxed) {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                let sealed = sealer.round().await;
-                let indexed = index::round(&own).await;
-                assert!(sealed.is_ok() && indexed.is_ok(), "{sealed:?} {indexed:?}");
+        rates.alone += accepts(storage, new).await / TURNS as f64;
+        for (indexes, rate) in [(false, &mut rates.sealed), (true, &mut rates.indexed)] {
+            let over = Arc::new(AtomicBool::new(false));
+            let mut beside = JoinSet::new();
+            beside.spawn(seal(storage.clone(), Arc::clone(&over)));
+            if indexes {
+                beside.spawn(index(storage.clone(), Arc::clone(&over)));
             }
-        });
-        with += accepts(storage, new).await;
-        over.store(true, Ordering::Relaxed);
-        beside.join_all().await;
+            *rate += accepts(storage, new).await / TURNS as f64;
+            over.store(true, Ordering::Relaxed);
+            beside.join_all().await;
+        }
     }
-    (without / TURNS as f64, with / TURNS as f64)
+    rates
+}
+
+async fn seal(storage: Storage, over: Arc<AtomicBool>) {
+    let mut sealer = Sealer::remembering(storage, []);
+    while !over.load(Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let sealed = sealer.round().await;
+        assert!(sealed.is_ok(), "{sealed:?}");
+    }
+}
+
+async fn index(storage: Storage, over: Arc<AtomicBool>) {
+    let mut pause = index::FIRST_PAUSE;
+    while !over.load(Ordering::Relaxed) {
+        tokio::time::sleep(pause).await;
+        pause = match index::round(&storage).await {
+            Ok(round) => round.pause,
+            Err(error) => panic!("{error}"),
+        };
+    }
 }
 
 async fn accepts(storage: &Storage, new: &NewRun) -> f64 {

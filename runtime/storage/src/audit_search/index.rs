@@ -3,7 +3,7 @@
 //! a block under way while something was erased is made again.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use factotum_model::audit::AuditEntry;
 use factotum_model::{OrgId, Timestamp};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::bits::Bits;
 use super::terms::{Term, terms};
 use super::{BLOCK, ERA};
-use crate::audit_entries;
+use crate::{audit_entries, audit_leaves};
 use crate::connection::Tx;
 use crate::error::StorageError;
 use crate::storage::Storage;
@@ -24,16 +24,42 @@ const POSTINGS_PER_COMMIT: usize = 1_024;
 /// How many entries are read at a time.
 const READ: i64 = 512;
 
-/// Indexes one block of each organization that has a whole one; how many there were.
-pub async fn round(storage: &Storage) -> Result<usize, StorageError> {
+/// The pause before the first round, and where there is nothing to do.
+pub const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// After a block it rests so many times as long as the block took: the processor is for actions.
+const REST: u32 = 3;
+/// From so many blocks behind on it does not rest: a tail that is read through for each search must not grow without end.
+const FAR_BEHIND: i64 = ERA;
+
+/// What a round did.
+#[derive(Debug)]
+pub struct Round {
+    /// How many blocks it made.
+    pub made: usize,
+    /// How long to wait before the next.
+    pub pause: Duration,
+}
+
+/// Indexes one block of each organization that has a whole one.
+pub async fn round(storage: &Storage) -> Result<Round, StorageError> {
+    let begun = Instant::now();
     let mut tx = storage.read().await?;
     let due = due(&mut tx).await?;
+    let mut far = false;
+    for (org, block) in &due {
+        far |= audit_leaves::exists(&mut tx, *org, (block + FAR_BEHIND) * BLOCK as i64).await?;
+    }
     drop(tx);
     let mut made = 0;
     for (org, block) in due {
         made += usize::from(index_block(storage, org, block).await?);
     }
-    Ok(made)
+    let pause = match made {
+        0 => FIRST_PAUSE,
+        _ if far => Duration::ZERO,
+        _ => begun.elapsed() * REST,
+    };
+    Ok(Round { made, pause })
 }
 
 /// The organizations with a whole block that is not indexed, and its number.

@@ -10,7 +10,7 @@ use super::BLOCK;
 use crate::audit_entries::{self, AuditFilter, COLUMNS};
 use crate::audit_filter::Value;
 use crate::connection::Tx;
-use crate::dialect;
+use crate::{audit_sealing, dialect};
 use crate::error::StorageError;
 
 /// How many entries are read first, where the columns alone do not decide: a page of what is common is among them.
@@ -27,6 +27,8 @@ pub(super) async fn find(
     (blocks, limit): (i64, usize),
 ) -> Result<Vec<AuditEntry>, StorageError> {
     let first_leaf = blocks * BLOCK as i64;
+    // Read before the entries: it only ever moves on.
+    let bound = if blocks == 0 { String::new() } else { audit_sealing::now(tx).await?.bound };
     let mut found = Vec::new();
     let mut before = before;
     let mut chunk = FIRST_CHUNK;
@@ -38,13 +40,15 @@ pub(super) async fn find(
             values.push(Value::Number(first_leaf));
             // An old page needs no look at the new entries themselves.
             values.push(Value::Id(before.map_or(Uuid::max(), |id| id.0)));
-            let unsealed = dialect::seal::has_no_leaf(tx.backend());
+            values.push(Value::Text(bound.clone()));
+            let (unsealed, entries) =
+                (dialect::seal::has_no_leaf(tx.backend()), dialect::seal::entries_of_tail(tx.backend()));
             // The new ids first, then their entries: left to itself, a planner walks all entries of the trail for the order it is asked for.
             format!(
                 "WITH tail AS MATERIALIZED (\
                  SELECT l.entry_id FROM audit_leaves l WHERE l.org_id = $1 AND l.leaf_index >= $2 AND l.entry_id < $3 \
                  UNION ALL SELECT e.id FROM audit_entries e WHERE {unsealed} AND e.id < $3) \
-                 SELECT {COLUMNS} FROM tail CROSS JOIN audit_entries WHERE org_id = $1 AND id = tail.entry_id"
+                 SELECT {COLUMNS} FROM {entries}"
             )
         };
         filter.narrow(&mut sql, &mut values, before);

@@ -105,16 +105,29 @@ const fn place(backend: Backend) -> &'static str {
     }
 }
 
-/// That the entry `e` is of the organization `$1` and has no leaf yet. SQLite's planner is kept from going through the whole organization.
+/// That the entry `e` is of the organization `$1` and has no leaf yet, as far as the bound `$4` tells: an older bound tells no less. Given as a value, a
+/// planner knows how few these are. SQLite's is kept from going through the whole organization.
 pub(crate) const fn has_no_leaf(backend: Backend) -> &'static str {
     match backend {
         Backend::Sqlite => {
-            "+e.org_id = $1 AND e.seq > (SELECT CAST(s.bound AS INTEGER) FROM audit_sealing s) \
+            "+e.org_id = $1 AND e.seq > CAST($4 AS INTEGER) \
              AND NOT EXISTS (SELECT 1 FROM audit_leaves l WHERE l.org_id = e.org_id AND l.entry_id = e.id)"
         }
         Backend::Postgres => {
-            "e.org_id = $1 AND e.xid >= (SELECT pg_snapshot_xmin(CAST(s.bound AS pg_snapshot)) FROM audit_sealing s) \
+            "e.org_id = $1 AND e.xid >= pg_snapshot_xmin(CAST($4 AS pg_snapshot)) \
              AND NOT EXISTS (SELECT 1 FROM audit_leaves l WHERE l.org_id = e.org_id AND l.entry_id = e.id)"
+        }
+    }
+}
+
+/// The entries of the organization `$1` that `tail.entry_id` names, to be looked up one by one: PostgreSQL takes the tail for far longer than it is, and
+/// would read the whole trail beside it.
+pub(crate) const fn entries_of_tail(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Sqlite => "tail CROSS JOIN audit_entries AS e WHERE e.org_id = $1 AND e.id = tail.entry_id",
+        Backend::Postgres => {
+            "tail CROSS JOIN LATERAL (SELECT own.* FROM audit_entries own WHERE own.org_id = $1 AND own.id = tail.entry_id OFFSET 0) AS e \
+             WHERE 1 = 1"
         }
     }
 }

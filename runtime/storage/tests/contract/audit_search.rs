@@ -292,7 +292,7 @@ async fn seal(world: &World) {
 async fn index_all(world: &World) -> usize {
     let mut made = 0;
     loop {
-        match index::round(&world.storage).await.unwrap() {
+        match index::round(&world.storage).await.unwrap().made {
             0 => return made,
             n => made += n,
         }
@@ -409,7 +409,7 @@ on_both! {
             let node = world.another_node().await;
             for _ in 0..2 {
                 let (a, b) = tokio::join!(index::round(&world.storage), index::round(&node));
-                assert_eq!(a.unwrap() + b.unwrap(), 1);
+                assert_eq!(a.unwrap().made + b.unwrap().made, 1);
             }
             node.close().await;
         } else {
@@ -422,9 +422,9 @@ on_both! {
         let left = format!("INSERT INTO audit_postings (org_id, era, term, block, places) VALUES ({}, 0, {}, 2, {})", raw.id(world.org.id.0), raw.bytes(b'w', 3), raw.bytes(0, 2));
         raw.run(&left).await.unwrap();
         raw.run(&format!("UPDATE audit_indexed SET worked_at = {}, work = work + 1", world.now().as_micros())).await.unwrap();
-        assert_eq!(index::round(&world.storage).await.unwrap(), 0, "another node is at it");
+        assert_eq!(index::round(&world.storage).await.unwrap().made, 0, "another node is at it");
         world.clock.advance(Duration::from_secs(61));
-        assert_eq!(index::round(&world.storage).await.unwrap(), 1);
+        assert_eq!(index::round(&world.storage).await.unwrap().made, 1);
         let sql = format!("SELECT count(*) FROM audit_postings WHERE term = {}", raw.bytes(b'w', 3));
         assert_eq!(raw.number(&sql).await, 0, "what was left is gone");
     }
