@@ -84,7 +84,9 @@ fn message(stored: &Stored, services: &Services) -> Message {
 
 fn letter(to: &str, organization: &str, stored: &Stored) -> Letter {
     let checkpoint = &stored.checkpoint;
-    let (organization, file) = (harmless::shown(organization), format!("{}.checkpoint", name(stored)));
+    // Short, as mail programs like a name in one piece; the note itself names the organization.
+    let file = format!("audit-{}-{}.checkpoint", checkpoint.epoch, checkpoint.size);
+    let organization = harmless::shown(organization);
     let text = format!(
         "{organization}: the audit trail had {} entries at {}; the attached checkpoint is signed proof of each of them.\n\n\
          Keep this letter where nobody who can change the database can change it. To compare the trail with it:\n\n\

@@ -94,7 +94,7 @@ on_both_backends! {
         for (table, sql) in [
             ("audit_entries", format!("DELETE FROM audit_entries WHERE id IN (SELECT entry_id FROM audit_leaves WHERE leaf_index >= {first})")),
             ("audit_leaves", format!("DELETE FROM audit_leaves WHERE leaf_index >= {first}")),
-            ("audit_nodes", format!("DELETE FROM audit_nodes WHERE (node_index + 1) * (1 << level) > {first}")),
+            ("audit_nodes", format!("DELETE FROM audit_nodes WHERE (node_index + 1) * 256 > {first}")),
             ("audit_checkpoints", format!("DELETE FROM audit_checkpoints WHERE size > {first}")),
         ] {
             tamper(&owner, table, &sql);
