@@ -16,6 +16,7 @@ use factotum_server::api::metrics::Metrics;
 use factotum_server::api::session::COOKIE_NAME;
 use factotum_server::api::{router, routes};
 use factotum_server::config::{Config, Environment};
+use factotum_server::console;
 use factotum_server::mail::Mailer;
 use factotum_server::operations::organization::{Bootstrap, bootstrap};
 use factotum_server::operations::{
@@ -332,6 +333,46 @@ async fn every_route_asks_for_its_grant() {
             &roles,
             "\n",
         ]);
+    }
+    insta::assert_snapshot!(matrix);
+    fixture.services.dispatcher.shut_down().await;
+    fixture.services.storage.close().await;
+}
+
+#[tokio::test]
+async fn every_page_is_for_people_who_have_its_grant() {
+    let fixture = fixture().await;
+    let full = fixture.full_key.clone();
+    let zeros = "0".repeat(32);
+    let mut matrix = String::new();
+    for endpoint in console::all().endpoints {
+        let path = endpoint.path.replace("{id}", &format!("acc_{zeros}")).replace("{name}", "w");
+        let method = endpoint.method.as_str();
+        let ask = async |who: Option<&str>| {
+            fixture.send(method, &path, who, "application/x-www-form-urlencoded", b"a=b".to_vec()).await.0
+        };
+        let (nobody, key) = (ask(None).await, ask(Some(&full)).await);
+        if endpoint.needs != Needs::Nothing {
+            assert_eq!(nobody, StatusCode::SEE_OTHER, "{method} {path} without a session leads to the log-in");
+            assert_eq!(key, StatusCode::FORBIDDEN, "{method} {path} with a key of all grants");
+        }
+        let mut roles = String::new();
+        for role in ["Viewer", "Editor", "Admin"] {
+            let status = ask(Some(&fixture.session(role).await)).await;
+            if let Needs::Grant(action) = endpoint.needs {
+                let grants = match role {
+                    "Viewer" => organizations::viewer(),
+                    "Editor" => organizations::editor(),
+                    _ => Grants::all(),
+                };
+                let refused = status == StatusCode::FORBIDDEN;
+                let allowed = grants.iter().any(|grant| allows_some(grant, action));
+                assert_ne!(refused, allowed, "{role}: {method} {path} {status}");
+            }
+            assert!(!status.is_server_error(), "{role}: {method} {path} {status}");
+            roles.extend([", ", role, " ", status.as_str()]);
+        }
+        matrix.extend([method, " ", endpoint.path, ": nobody ", nobody.as_str(), ", key ", key.as_str(), &roles, "\n"]);
     }
     insta::assert_snapshot!(matrix);
     fixture.services.dispatcher.shut_down().await;
