@@ -26,7 +26,17 @@ if (field) {
 for (const button of document.querySelectorAll("button[data-copy]")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.textContent = "Copied";
+    const source = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(source.textContent.trim());
+      button.textContent = "Copied";
+    } catch {
+      // Only pages that came encrypted, or from this machine, may write there: leave the rest to the keyboard.
+      getSelection().selectAllChildren(source);
+      button.textContent = "Now press Ctrl+C";
+    }
   });
 }
+
+// Choices that say something at once: without a script, a button beside them does.
+for (const choice of document.querySelectorAll("[data-submits]")) choice.addEventListener("change", () => choice.form.requestSubmit());
