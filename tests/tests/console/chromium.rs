@@ -71,6 +71,8 @@ impl Chromium {
             "--disable-dev-shm-usage".to_owned(),
             "--disable-background-networking".to_owned(),
             "--no-first-run".to_owned(),
+            // Nobody but this machine is asked for anything.
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost".to_owned(),
             "--lang=en-US".to_owned(),
             format!("--window-size={},{}", look.size.0, look.size.1),
             format!("--user-data-dir={}", profile.path().display()),
@@ -244,6 +246,12 @@ impl Chromium {
         self.now(self.client().execute(script, arguments.to_vec()))
     }
 
+    /// What a script gives to the function that is its last argument.
+    #[track_caller]
+    pub fn run_async(&self, script: &str, arguments: &[Value]) -> Value {
+        self.now(self.client().execute_async(script, arguments.to_vec()))
+    }
+
     /// The cookies as the driver sees them: also those that no script may read.
     #[track_caller]
     pub fn cookies(&self) -> Vec<fantoccini::cookies::Cookie<'static>> {
@@ -299,7 +307,13 @@ impl Chromium {
     pub fn complaints(&self) -> Vec<String> {
         let log = self.now(self.client().issue_cmd(Log));
         let entries = log.as_array().cloned().unwrap_or_default();
-        entries.iter().filter(|one| one["level"] == "SEVERE").map(|one| one["message"].to_string()).collect()
+        // A refusal that is a page of its own is what was asked for.
+        let own = |one: &&Value| {
+            let words = one["message"].as_str().unwrap_or_default();
+            words.contains(" - Failed to load resource") && !words.contains("/assets/")
+        };
+        let severe = entries.iter().filter(|one| one["level"] == "SEVERE").filter(|one| !own(one));
+        severe.map(|one| one["message"].to_string()).collect()
     }
 }
 

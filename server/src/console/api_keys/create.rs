@@ -19,8 +19,10 @@ use crate::console::page::page;
 use crate::console::refusal::Refusal;
 use crate::console::viewer::Viewer;
 use crate::operations::key::{self, NewKey};
-use crate::operations::page::MAX_LIMIT;
 use crate::operations::{OperationError, Page, Services, workflow};
+
+/// The most workflows to choose from: others are ticked by hand.
+const MAX_OFFERED: u32 = 200;
 
 /// Adds the routes.
 pub(super) fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
@@ -74,7 +76,7 @@ impl NewKeyPage {
         faults: Faults,
     ) -> Result<Self, Refusal> {
         let workflows = if viewer.may(Action::WORKFLOWS_READ) {
-            let all = Page { limit: MAX_LIMIT, cursor: None };
+            let all = Page { limit: MAX_OFFERED, cursor: None };
             workflow::list(services, &viewer.caller, all).await?.items.into_iter().map(|w| w.name).collect()
         } else {
             Vec::new()

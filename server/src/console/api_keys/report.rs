@@ -46,6 +46,9 @@ struct Table {
     rows: Vec<Counted>,
 }
 
+/// How many rows each table has at the most.
+const ROWS: usize = 20;
+
 impl Table {
     fn of(title: &'static str, head: &'static str, counted: &[Counted]) -> Self {
         // Two words of one value have a NUL between them.
@@ -53,11 +56,18 @@ impl Table {
             value: harmless::shown(&one.value.replace('\0', " ")).into_owned(),
             ..one.clone()
         };
-        Self { title, head, rows: counted.iter().map(row).collect() }
+        Self { title, head, rows: counted.iter().take(ROWS).map(row).collect() }
     }
 }
 
 impl ReportPage {
+    /// Whether something is left out.
+    fn cut(&self) -> bool {
+        let activity = &self.report.activity;
+        let counted = [&activity.addresses, &activity.actions, &activity.started, &activity.targets];
+        activity.more || counted.iter().any(|counted| counted.len() > ROWS)
+    }
+
     /// A text from outside.
     fn shown(&self, text: &str) -> String {
         harmless::shown(text).into_owned()
@@ -79,10 +89,11 @@ async fn show(services: State, viewer: Viewer, Path(id): Path<String>) -> Shown 
         Table::of("What it started", "Workflow", &activity.started),
         Table::of("To what", "Kind and id", &activity.targets),
     ];
+    let newest = |entries: &[AuditEntry]| entries.iter().take(ROWS).cloned().collect();
     let lists = vec![
-        ("What it was refused, the newest", report.denied.clone()),
-        ("Runs that it started, the newest", report.runs.clone()),
-        ("What was done to the key", report.history.clone()),
+        ("What it was refused, the newest", newest(&report.denied)),
+        ("Runs that it started, the newest", newest(&report.runs)),
+        ("What was done to the key", newest(&report.history)),
     ];
     let frame = viewer.frame(format!("Report on {}", report.key.nickname), HERE);
     Ok(page(StatusCode::OK, &ReportPage { frame, tables, lists, report }))

@@ -15,8 +15,10 @@ use crate::console::page::go;
 use crate::console::refusal::Refusal;
 use crate::console::viewer::Viewer;
 use crate::operations::invitation::{self, Invited, NewInvitation};
-use crate::operations::page::MAX_LIMIT;
 use crate::operations::{Page, Services};
+
+/// The most open invitations that are shown.
+const MAX_SHOWN: u32 = 50;
 
 /// Adds the routes.
 pub(super) fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
@@ -41,6 +43,8 @@ pub(super) fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
 pub(super) struct Inviting {
     pub roles: Vec<Choice>,
     pub open: Vec<Invited>,
+    /// Whether there are more.
+    pub more: bool,
     pub faults: Faults,
     pub email: String,
     /// Whether this server sends the link by itself.
@@ -65,10 +69,11 @@ impl Inviting {
         if !viewer.may(Action::MEMBERS_CREATE) {
             return Ok(None);
         }
-        let all = Page { limit: MAX_LIMIT, cursor: None };
+        let all = Page { limit: MAX_SHOWN, cursor: None };
         let open = invitation::list(services, &viewer.caller, all).await?;
         Ok(Some(Self {
             roles: choices(services, viewer, chosen).await?,
+            more: open.next.is_some(),
             open: open.items,
             faults: Faults::default(),
             email: String::new(),
