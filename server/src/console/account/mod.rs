@@ -73,6 +73,8 @@ struct AccountPage {
     org: String,
     person: Person,
     grants: Vec<String>,
+    /// Whether these are all.
+    everything: bool,
     sessions: Vec<Row>,
     identities: Vec<Linked>,
     /// What the button of the identity provider says.
@@ -137,6 +139,7 @@ impl AccountPage {
             name: viewer.caller.principal.name.clone(),
             org: org(viewer.caller.org_id).unwrap_or_default(),
             person: session::person(services, &viewer.caller).await?,
+            everything: grants::is_everything(viewer.caller.authority.grants()),
             grants: grants::texts(viewer.caller.authority.grants()),
             sessions: sessions.into_iter().map(row).collect(),
             identities: identity::list(services, &viewer.caller).await?.into_iter().map(linked).collect(),
