@@ -1,12 +1,12 @@
 //! Accounts as Settings → Members lists them. What must hold: a deleted account is in no list; service accounts only come
 //! when asked for.
 
-use factotum_model::{AccountId, AccountKind, Grants, OrgId, PersonId, Principal, Timestamp};
+use factotum_model::{AccountId, AccountKind, Grants, KeyId, OrgId, PersonId, Principal, Timestamp};
 
 use crate::connection::{Row, Tx};
 use crate::error::StorageError;
 pub use crate::principal::KeyHolder;
-use crate::principal::Keys;
+use crate::principal::{Keys, maybe};
 
 /// An account.
 #[derive(Debug, Clone)]
@@ -21,7 +21,12 @@ pub struct Account {
     pub roles: Vec<String>,
     /// Its person's e-mail address; a service account has none.
     pub email: Option<String>,
+    /// The API key that it belongs to, if it is a key's.
+    pub key: Option<KeyId>,
 }
+
+const SELECT: &str = "SELECT a.id, a.kind, a.name, a.created_at, s.suspended_at, p.email, k.id FROM accounts a \
+    LEFT JOIN suspensions s ON s.account_id = a.id LEFT JOIN people p ON p.id = a.person_id LEFT JOIN api_keys k ON k.account_id = a.id";
 
 /// The live accounts of an organization, oldest first, at most `limit` after `after`.
 pub async fn list(
@@ -32,11 +37,9 @@ pub async fn list(
     limit: u32,
 ) -> Result<Vec<Account>, StorageError> {
     let rows = tx
-        .query(
-            "SELECT a.id, a.kind, a.name, a.created_at, s.suspended_at, p.email FROM accounts a \
-             LEFT JOIN suspensions s ON s.account_id = a.id LEFT JOIN people p ON p.id = a.person_id \
-             WHERE a.org_id = $1 AND a.deleted_at IS NULL AND a.id > $2 AND (a.kind = 'member' OR $3 = 1) ORDER BY a.id LIMIT $4",
-        )
+        .query_built(format!(
+            "{SELECT} WHERE a.org_id = $1 AND a.deleted_at IS NULL AND a.id > $2 AND (a.kind = 'member' OR $3 = 1) ORDER BY a.id LIMIT $4"
+        ))
         .bind(org.0)
         .bind(after.map_or(uuid::Uuid::nil(), |a| a.0))
         .bind(i64::from(service))
@@ -53,10 +56,7 @@ pub async fn list(
 /// One live account.
 pub async fn get(tx: &mut Tx, org: OrgId, id: AccountId) -> Result<Option<Account>, StorageError> {
     let row = tx
-        .query(
-            "SELECT a.id, a.kind, a.name, a.created_at, s.suspended_at, p.email FROM accounts a \
-             LEFT JOIN suspensions s ON s.account_id = a.id LEFT JOIN people p ON p.id = a.person_id WHERE a.org_id = $1 AND a.id = $2 AND a.deleted_at IS NULL",
-        )
+        .query_built(format!("{SELECT} WHERE a.org_id = $1 AND a.id = $2 AND a.deleted_at IS NULL"))
         .bind(org.0)
         .bind(id.0)
         .fetch_optional()
@@ -156,5 +156,6 @@ fn read(row: &Row) -> Result<Account, StorageError> {
         suspended_at: row.maybe_time(4)?,
         roles: Vec::new(),
         email: row.get(5)?,
+        key: maybe(row.get(6)?),
     })
 }

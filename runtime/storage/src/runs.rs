@@ -167,6 +167,39 @@ pub async fn unfinished_of_trigger(tx: &mut Tx, org: OrgId, trigger: TriggerId) 
     row.map_or(Ok(0), |row| Ok(u64::try_from(row.get::<i64>(0)?).unwrap_or(0)))
 }
 
+/// The runs of an account that have not ended, counted up to a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Those that wait, for whatever.
+    pub waiting: u64,
+    /// Those that a node is running.
+    pub running: u64,
+}
+
+/// How many runs of an account have not ended; no more than `limit` of each are counted.
+pub async fn unfinished_of_account(
+    tx: &mut Tx,
+    org: OrgId,
+    account: AccountId,
+    limit: u32,
+) -> Result<Unfinished, StorageError> {
+    let row = tx
+        .query(
+            "SELECT (SELECT count(*) FROM (SELECT run_id FROM ready WHERE account_id = $2 AND org_id = $1 LIMIT $3) AS w), \
+             (SELECT count(*) FROM (SELECT run_id FROM leases WHERE account_id = $2 AND org_id = $1 LIMIT $3) AS l)",
+        )
+        .bind(org.0)
+        .bind(account.0)
+        .bind(i64::from(limit))
+        .fetch_optional()
+        .await?;
+    let count = |column| match &row {
+        Some(row) => Ok(row.get::<i64>(column)?.unsigned_abs()),
+        None => Ok::<_, StorageError>(0),
+    };
+    Ok(Unfinished { waiting: count(0)?, running: count(1)? })
+}
+
 /// How many runs are due and wait, and how many are leased: for metrics.
 pub async fn backlog(tx: &mut Tx) -> Result<(u64, u64), StorageError> {
     let row = tx

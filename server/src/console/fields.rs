@@ -4,7 +4,7 @@
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use factotum_model::Redacted;
-use http::header;
+use http::{StatusCode, header};
 
 use super::refusal::Refusal;
 use crate::api::body::{read, wrong_type};
@@ -35,7 +35,9 @@ impl Fields {
 
     /// A secret, if one was typed.
     pub fn some_secret(&self, name: &str) -> Option<Redacted> {
-        self.get(name).filter(|text| !text.trim().is_empty()).map(|text| Redacted::new(text.trim().to_owned()))
+        self.get(name)
+            .filter(|text| !text.trim().is_empty())
+            .map(|text| Redacted::new(text.trim().to_owned()))
     }
 
     /// All values of a field that may come more than once.
@@ -82,6 +84,22 @@ impl Faults {
             | OperationError::RateLimited(_)
             | OperationError::Immutable(_) => Ok(Self { field: String::new(), words: error.to_string() }),
             other => Err(other.into()),
+        }
+    }
+
+    /// As [`of`](Self::of), with the status that the API answers with; a denial, too, stands in the form, beside this field or, without one, above
+    /// all.
+    pub fn answered(error: OperationError, denied_at: &str) -> Result<(StatusCode, Self), Refusal> {
+        let status = match &error {
+            OperationError::Denied { .. } => StatusCode::FORBIDDEN,
+            OperationError::Conflict(_) | OperationError::Immutable(_) => StatusCode::CONFLICT,
+            OperationError::LogInFailed | OperationError::SecondFactorRequired => StatusCode::UNAUTHORIZED,
+            OperationError::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        match error {
+            OperationError::Denied { reason, .. } => Ok((status, Self::beside(denied_at, reason))),
+            other => Ok((status, Self::of(other)?)),
         }
     }
 

@@ -2,17 +2,21 @@
 //! module and its templates; it decides nothing and does nothing that an operation does not; it can be read without JavaScript, loads nothing from
 //! elsewhere and runs no script but the console's own; a service account is shown and never offered to be changed.
 
+pub mod account;
 pub mod api_keys;
 pub mod assets;
 pub mod fields;
 pub mod frame;
+pub mod grants;
 pub mod invitation;
 pub mod login;
 pub mod members;
 pub mod overview;
 pub mod page;
 pub mod password_reset;
+pub mod provider;
 pub mod refusal;
+pub mod roles;
 pub mod setup;
 pub mod viewer;
 
@@ -43,8 +47,10 @@ static PAGES: &[&Pages] = &[
     &setup::PAGES,
     &invitation::PAGES,
     &password_reset::PAGES,
+    &account::PAGES,
     &overview::PAGES,
     &members::PAGES,
+    &roles::PAGES,
     &api_keys::PAGES,
 ];
 

@@ -19,7 +19,8 @@ use crate::operations::{Caller, Services, session};
 pub struct Viewer {
     /// As operations know them.
     pub caller: Caller,
-    memberships: Vec<Membership>,
+    /// The organizations that they are members of.
+    pub memberships: Vec<Membership>,
 }
 
 impl FromRequestParts<Arc<Services>> for Viewer {
@@ -58,7 +59,12 @@ impl Viewer {
                 .collect(),
         };
         let offered = |entry: &&Entry| entry.needs.is_none_or(|action| self.may(action));
-        Frame { title: title.into(), here, member: Some(member), menu: super::menu().filter(offered).collect() }
+        Frame {
+            title: title.into(),
+            here,
+            member: Some(member),
+            menu: super::menu().filter(offered).collect(),
+        }
     }
 
     /// Whether the viewer may: for offering only what will not be refused. It is the operation that decides.

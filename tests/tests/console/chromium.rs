@@ -62,7 +62,8 @@ impl Chromium {
     pub fn with(server: &Server, look: Look) -> Self {
         let profile = tempfile::Builder::new().prefix("factotum-chromium-").tempdir().unwrap();
         let (driver, port) = driver(look.zone);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let mut arguments = vec![
             "--headless=new".to_owned(),
             "--no-sandbox".to_owned(),
@@ -70,6 +71,8 @@ impl Chromium {
             "--disable-dev-shm-usage".to_owned(),
             "--disable-background-networking".to_owned(),
             "--no-first-run".to_owned(),
+            // Nobody but this machine is asked for anything.
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost".to_owned(),
             "--lang=en-US".to_owned(),
             format!("--window-size={},{}", look.size.0, look.size.1),
             format!("--user-data-dir={}", profile.path().display()),
@@ -184,7 +187,8 @@ impl Chromium {
     #[track_caller]
     pub fn press(&self, words: &str) {
         let path = format!("//*[self::a or self::button or self::summary][normalize-space()=\"{words}\"]");
-        let element = self.wait(words, || self.runtime.block_on(self.client().find(Locator::XPath(&path))).ok());
+        let element =
+            self.wait(words, || self.runtime.block_on(self.client().find(Locator::XPath(&path))).ok());
         self.now(async { element.click().await });
     }
 
@@ -231,7 +235,8 @@ impl Chromium {
     /// Waits until the visible text of the page has these words.
     #[track_caller]
     pub fn sees(&self, words: &str) {
-        let seen = || self.runtime.block_on(async { self.client().find(Locator::Css("body")).await?.text().await });
+        let seen =
+            || self.runtime.block_on(async { self.client().find(Locator::Css("body")).await?.text().await });
         self.wait(&format!("`{words}`"), || seen().is_ok_and(|text| text.contains(words)).then_some(()));
     }
 
@@ -239,6 +244,12 @@ impl Chromium {
     #[track_caller]
     pub fn run(&self, script: &str, arguments: &[Value]) -> Value {
         self.now(self.client().execute(script, arguments.to_vec()))
+    }
+
+    /// What a script gives to the function that is its last argument.
+    #[track_caller]
+    pub fn run_async(&self, script: &str, arguments: &[Value]) -> Value {
+        self.now(self.client().execute_async(script, arguments.to_vec()))
     }
 
     /// The cookies as the driver sees them: also those that no script may read.
@@ -271,7 +282,10 @@ impl Chromium {
         let serious = found.iter().filter(|one| SERIOUS.iter().any(|word| one["impact"] == *word));
         let nodes = |one: &Value| {
             let nodes = one["nodes"].as_array().into_iter().flatten();
-            nodes.map(|node| format!("{}: {}", node["target"], node["failureSummary"])).collect::<Vec<_>>().join("; ")
+            nodes
+                .map(|node| format!("{}: {}", node["target"], node["failureSummary"]))
+                .collect::<Vec<_>>()
+                .join("; ")
         };
         serious.map(|one| format!("{} {}: {}", one["id"], one["help"], nodes(one))).collect()
     }
@@ -280,7 +294,8 @@ impl Chromium {
     #[track_caller]
     pub fn is_fine(&self, name: &str) {
         assert_eq!(self.barriers(), Vec::<String>::new(), "{name}");
-        let wider = self.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth", &[]);
+        let wider = self
+            .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth", &[]);
         assert_eq!(wider, json!(0), "{name} is wider than its window");
         let refused = self.complaints();
         assert!(refused.is_empty(), "{name}: {refused:?}");
@@ -292,7 +307,13 @@ impl Chromium {
     pub fn complaints(&self) -> Vec<String> {
         let log = self.now(self.client().issue_cmd(Log));
         let entries = log.as_array().cloned().unwrap_or_default();
-        entries.iter().filter(|one| one["level"] == "SEVERE").map(|one| one["message"].to_string()).collect()
+        // A refusal that is a page of its own is what was asked for.
+        let own = |one: &&Value| {
+            let words = one["message"].as_str().unwrap_or_default();
+            words.contains(" - Failed to load resource") && !words.contains("/assets/")
+        };
+        let severe = entries.iter().filter(|one| one["level"] == "SEVERE").filter(|one| !own(one));
+        severe.map(|one| one["message"].to_string()).collect()
     }
 }
 
@@ -312,11 +333,7 @@ impl Drop for Chromium {
 struct Log;
 
 impl fantoccini::wd::WebDriverCompatibleCommand for Log {
-    fn endpoint(
-        &self,
-        base: &url::Url,
-        session: Option<&str>,
-    ) -> Result<url::Url, url::ParseError> {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
         base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
     }
 
@@ -328,7 +345,8 @@ impl fantoccini::wd::WebDriverCompatibleCommand for Log {
 /// Where `cargo xtask test` has axe-core installed: `target/console`.
 fn packages() -> PathBuf {
     let own = std::env::current_exe().unwrap();
-    let found = own.ancestors().map(|folder| folder.join("console")).find(|f| f.join("node_modules").is_dir());
+    let found =
+        own.ancestors().map(|folder| folder.join("console")).find(|f| f.join("node_modules").is_dir());
     found.expect("axe-core is not installed: run `cargo xtask console`")
 }
 

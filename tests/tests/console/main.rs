@@ -1,7 +1,14 @@
 //! The console in a real browser: every page and every task on it. What must hold: what a person sees and can do is what the API would show and allow them; no
 //! page keeps anybody out, runs a foreign script, or offers what would be refused.
 
+mod account;
+mod api_keys;
 mod chromium;
+mod first_steps;
 mod log_in;
+mod members;
+mod provider;
+mod roles;
+mod service_accounts;
 
 use chromium::{Chromium, Look};

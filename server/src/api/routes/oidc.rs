@@ -14,6 +14,7 @@ use crate::api::flow::{self, SetFlow};
 use crate::api::parameters::Parameters;
 use crate::api::problem::{Code, Problem};
 use crate::api::session::{self, SetSession};
+use crate::console::refusal::Refusal;
 use crate::oidc::Oidc;
 use crate::operations::oidc::{self, Browser, Callback};
 use crate::operations::{OperationError, Origin, Services};
@@ -84,17 +85,39 @@ async fn callback(
     headers: HeaderMap,
     Parameters(query): Parameters<CallbackQuery>,
 ) -> Answer<Response> {
-    let oidc = attempted(&services, &origin)?;
+    let done = come_back(&services, &origin, &headers, query).await;
+    match done {
+        // Whoever comes here by a browser reads a page, not a problem document.
+        Err(error) if wants_page(&headers) => Ok(Refusal::from(error).into_response()),
+        other => other,
+    }
+}
+
+/// Whether HTML is among what the client takes: browsers say so of pages (RFC 9110 §12.5.1).
+fn wants_page(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|kind| {
+        kind.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("text/html"))
+    })
+}
+
+async fn come_back(
+    services: &Services,
+    origin: &Origin,
+    headers: &HeaderMap,
+    query: CallbackQuery,
+) -> Answer<Response> {
+    let oidc = attempted(services, origin)?;
     let brought = Callback { state: query.state, code: query.code, issuer: query.iss, error: query.error };
-    let browser = Browser { flow: flow::token(&headers), session: session::token(&headers) };
-    let finished = oidc::finish(&services, oidc, brought, browser, &origin).await?;
+    let browser = Browser { flow: flow::token(headers), session: session::token(headers) };
+    let finished = oidc::finish(services, oidc, brought, browser, origin).await?;
     let to = location(&finished.return_to)?;
     let begun = finished.session.map(|s| SetSession::Begin(s.token, s.now, s.expires_at));
     Ok((StatusCode::SEE_OTHER, SetFlow::End, begun, to).into_response())
 }
 
 /// The provider, if there is one and this address has tries left.
-pub(super) fn attempted<'s>(services: &'s Services, origin: &Origin) -> Answer<&'s Oidc> {
+pub fn attempted<'s>(services: &'s Services, origin: &Origin) -> Answer<&'s Oidc> {
     let Some(oidc) = &services.oidc else {
         return Err(Problem::new(
             Code::NotFound,

@@ -1,67 +1,56 @@
-//! Settings → API keys: making, rotating and revoking them. What must hold: the secret is shown once, in the answer to the form that made it; before
-//! a key is revoked, the page says what stops with it.
+//! Settings → API keys. What must hold: a secret is shown once, in the answer to the form that made it; before a key is revoked, the page says what
+//! stops with it; a key that may do everything, or is not used, is marked.
+
+mod create;
+mod one;
+mod report;
+mod rotate;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
-use axum::extract::{Path, Query};
-use factotum_model::{Action, Grants, Timestamp};
+use axum::extract::Query;
+use axum::response::Response;
+use factotum_model::{AccountKind, Action, Timestamp};
 use factotum_storage::api_keys::{ApiKey, KeyFilter};
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{Pages, Shown};
-use super::fields::{Faults, Fields};
+use super::fields::Fields;
 use super::frame::{Entry, Frame, Section};
-use super::page::{go, page};
-use super::refusal::Refusal;
+use super::grants;
+use super::page::page;
 use super::viewer::Viewer;
+use super::{Pages, Shown};
 use crate::api::endpoint::{Endpoint, Routes};
 use crate::api::parameters::page as page_of;
 use crate::api::routes::State;
-use crate::operations::key::{self, NewKey, Rotation};
+use crate::operations::key::{self, Made};
 use crate::operations::{OperationError, Services};
 
+/// How many rows a page has: with all that it loads it stays below 100 kB.
+const ROWS: &str = "25";
 const HERE: &str = "/settings/api-keys";
-/// Grants that are offered, with what they are for.
-const OFFERED: [(&str, &str); 9] = [
-    ("workflows:run", "run every workflow"),
-    ("runs:read", "see runs and their logs"),
-    ("plugins:create", "upload components"),
-    ("workflows:create", "make workflows"),
-    ("workflows:update", "change, pause and resume workflows"),
-    ("triggers:create", "make triggers"),
-    ("runs:cancel", "cancel runs"),
-    ("runs:replay", "run events again"),
-    ("audit:read", "read the audit trail"),
-];
+/// What stands beside `*:*`.
+const WARNING: &str = "whoever finds this key can do everything in the organization: change workflows, make keys, remove people";
+/// After this a key that was not used is marked.
+const UNUSED_AFTER: Duration = Duration::from_hours(30 * 24);
 
 /// What the console knows of it.
-pub const PAGES: Pages = Pages { routes, menu: Some(Entry { path: HERE, label: "API keys", section: Section::Settings, needs: Some(Action::API_KEYS_READ) }) };
+pub const PAGES: Pages = Pages {
+    routes,
+    menu: Some(Entry {
+        path: HERE,
+        label: "API keys",
+        section: Section::Settings,
+        needs: Some(Action::API_KEYS_READ),
+    }),
+};
 
 fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
-    routes
-        .add(Endpoint::get(HERE, "page.keys", "API keys").grant(Action::API_KEYS_READ), list)
-        .add(
-            Endpoint::get("/settings/api-keys/new", "page.keys.new", "Make an API key")
-                .grant(Action::API_KEYS_CREATE),
-            blank,
-        )
-        .add(Endpoint::post(HERE, "page.keys.create", "Make an API key").grant(Action::API_KEYS_CREATE), create)
-        .add(
-            Endpoint::get("/settings/api-keys/{id}", "page.key", "An API key").grant(Action::API_KEYS_READ),
-            show,
-        )
-        .add(
-            Endpoint::post("/settings/api-keys/{id}/rotate", "page.key.rotate", "Replace an API key")
-                .grant(Action::API_KEYS_UPDATE),
-            rotate,
-        )
-        .add(
-            Endpoint::post("/settings/api-keys/{id}/revoke", "page.key.revoke", "Revoke an API key")
-                .grant(Action::API_KEYS_DELETE),
-            revoke,
-        )
+    let routes = routes.add(Endpoint::get(HERE, "page.keys", "API keys").grant(Action::API_KEYS_READ), list);
+    report::routes(rotate::routes(one::routes(create::routes(routes))))
 }
 
 #[derive(Template)]
@@ -70,22 +59,35 @@ struct KeysPage {
     frame: Frame,
     keys: Vec<ApiKey>,
     next: Option<String>,
+    /// Which are shown.
+    show: &'static str,
+    now: Timestamp,
     may_create: bool,
+    /// What was done a moment ago.
+    done: &'static str,
 }
 
-#[derive(Template)]
-#[template(path = "api_keys/new.html")]
-struct NewKeyPage {
-    frame: Frame,
-    faults: Faults,
-    nickname: String,
-    /// What is offered, and whether it is chosen.
-    offered: Vec<(&'static str, &'static str, bool)>,
-    others: String,
-    expires_at: String,
-    networks: String,
+impl KeysPage {
+    /// How a key's use is marked; empty if it is used.
+    fn mark(&self, key: &ApiKey) -> String {
+        let since = key.last_used_at.unwrap_or(key.created_at);
+        let unused = self.now.since(since);
+        if unused >= UNUSED_AFTER {
+            format!("unused for {} days", unused.as_secs() / (24 * 3600))
+        } else if key.last_used_at.is_none() {
+            "never used".to_owned()
+        } else {
+            String::new()
+        }
+    }
+
+    /// Why the list may be empty.
+    fn only_some(&self) -> bool {
+        !self.show.is_empty()
+    }
 }
 
+/// The secret of a key, this once.
 #[derive(Template)]
 #[template(path = "api_keys/made.html")]
 struct MadePage {
@@ -93,130 +95,59 @@ struct MadePage {
     key: ApiKey,
     secret: String,
     public_url: String,
-}
-
-#[derive(Template)]
-#[template(path = "api_keys/one.html")]
-struct KeyPage {
-    frame: Frame,
-    key: ApiKey,
-    faults: Faults,
-    may_rotate: bool,
-    may_revoke: bool,
+    /// The key that this one takes the place of.
+    old: Option<ApiKey>,
 }
 
 #[derive(Deserialize)]
 struct Asked {
     cursor: Option<String>,
+    show: Option<String>,
+    done: Option<String>,
 }
 
 async fn list(services: State, viewer: Viewer, Query(asked): Query<Asked>) -> Shown {
-    let part = page_of(None, asked.cursor.as_deref())?;
-    let found = key::list(&services, &viewer.caller, KeyFilter::default(), part).await?;
-    let may_create = viewer.may(Action::API_KEYS_CREATE);
-    let frame = viewer.frame("API keys", HERE);
-    Ok(page(StatusCode::OK, &KeysPage { frame, keys: found.items, next: found.next, may_create }))
-}
-
-impl NewKeyPage {
-    fn of(viewer: &Viewer, fields: &Fields, faults: Faults) -> Self {
-        let chosen = fields.all("grants");
-        let offered = OFFERED.map(|(grant, what)| (grant, what, chosen.iter().any(|c| c == grant)));
-        Self {
-            frame: viewer.frame("New API key", HERE),
-            faults,
-            nickname: fields.text("nickname"),
-            offered: offered.to_vec(),
-            others: fields.text("others"),
-            expires_at: fields.text("expires_at"),
-            networks: fields.text("networks"),
-        }
-    }
-}
-
-async fn blank(services: State, viewer: Viewer) -> Shown {
-    viewer.caller.allowed(&services, "api_key.create", Action::API_KEYS_CREATE, None, None).await?;
-    Ok(page(StatusCode::OK, &NewKeyPage::of(&viewer, &Fields::default(), Faults::default())))
-}
-
-async fn create(services: State, viewer: Viewer, fields: Fields) -> Shown {
-    let made = match asked_for(&fields) {
-        Ok(new) => key::create(&services, &viewer.caller, new, None).await,
-        Err(error) => Err(error),
+    let part = page_of(Some(ROWS), asked.cursor.as_deref())?;
+    let now = services.now();
+    let days = |days: u64| Some(now.minus(Duration::from_hours(24 * days)));
+    let (show, filter) = match asked.show.as_deref() {
+        Some("unused-30") => ("unused-30", KeyFilter { unused_since: days(30), ..KeyFilter::default() }),
+        Some("unused-90") => ("unused-90", KeyFilter { unused_since: days(90), ..KeyFilter::default() }),
+        Some("left") => ("left", KeyFilter { creator_left: Some(true), ..KeyFilter::default() }),
+        _ => ("", KeyFilter::default()),
     };
-    match made {
-        Ok(made) => Ok(shown_once(&services, &viewer, made)),
-        Err(error) => {
-            let faults = Faults::of(error)?;
-            Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &NewKeyPage::of(&viewer, &fields, faults)))
-        }
-    }
+    let found = key::list(&services, &viewer.caller, filter, part).await?;
+    let shown = KeysPage {
+        may_create: viewer.may(Action::API_KEYS_CREATE),
+        frame: viewer.frame("API keys", HERE),
+        keys: found.items,
+        next: found.next,
+        show,
+        now,
+        done: match asked.done.as_deref() {
+            Some("revoked") => "The key is revoked: it is refused from now on, and what it ran has stopped.",
+            _ => "",
+        },
+    };
+    Ok(page(StatusCode::OK, &shown))
 }
 
-fn shown_once(services: &Services, viewer: &Viewer, made: key::Made) -> axum::response::Response {
+/// The page that shows a secret.
+fn shown_once(services: &Services, viewer: &Viewer, made: Made, old: Option<ApiKey>) -> Response {
     let shown = MadePage {
-        frame: viewer.frame("New API key", HERE),
+        frame: viewer.frame(format!("API key {}", made.key.nickname), HERE),
         secret: made.text.expose().to_owned(),
         key: made.key,
         public_url: services.public_url.clone(),
+        old,
     };
     page(StatusCode::CREATED, &shown)
 }
 
-/// The form as the operation takes it.
-fn asked_for(fields: &Fields) -> Result<NewKey, OperationError> {
-    let others = fields.text("others");
-    let mut grants = fields.all("grants");
-    grants.extend(words(&others));
-    let grants = Grants::parse(&grants).map_err(|e| OperationError::invalid("grants", e))?;
-    let expires_at = match fields.some("expires_at") {
-        // A date alone is that day's end, UTC.
-        Some(day) if day.len() == 10 => Some(format!("{day}T23:59:59Z")),
-        other => other,
-    };
-    let expires_at = expires_at
-        .map(|text| text.parse::<Timestamp>())
-        .transpose()
-        .map_err(|_| OperationError::invalid("expires_at", "not a date; write it as 2027-01-31"))?;
-    let allowed_networks = words(&fields.text("networks"));
-    Ok(NewKey { nickname: fields.text("nickname"), grants, expires_at, allowed_networks })
-}
-
-/// What stands between commas and white space.
-fn words(text: &str) -> Vec<String> {
-    let parts = text.split(|c: char| c == ',' || c.is_whitespace());
-    parts.filter(|part| !part.is_empty()).map(ToOwned::to_owned).collect()
-}
-
-async fn one(services: &Services, viewer: &Viewer, id: &str, faults: Faults) -> Result<KeyPage, Refusal> {
-    let key = key::get(services, &viewer.caller, id).await?;
-    let alive = key.revoked_at.is_none();
-    Ok(KeyPage {
-        frame: viewer.frame(format!("API key {}", key.nickname), HERE),
-        may_rotate: alive && key.rotated_at.is_none() && viewer.may(Action::API_KEYS_UPDATE),
-        may_revoke: alive && viewer.may(Action::API_KEYS_DELETE),
-        key,
-        faults,
-    })
-}
-
-async fn show(services: State, viewer: Viewer, Path(id): Path<String>) -> Shown {
-    Ok(page(StatusCode::OK, &one(&services, &viewer, &id, Faults::default()).await?))
-}
-
-async fn rotate(services: State, viewer: Viewer, Path(id): Path<String>, fields: Fields) -> Shown {
-    let overlap_s = fields.text("overlap_h").parse::<u64>().unwrap_or_default().saturating_mul(3600);
-    let rotation = Rotation { overlap_s, ..Rotation::default() };
-    match key::rotate(&services, &viewer.caller, &id, rotation, None).await {
-        Ok(made) => Ok(shown_once(&services, &viewer, made)),
-        Err(error) => {
-            let faults = Faults::of(error)?;
-            Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &one(&services, &viewer, &id, faults).await?))
-        }
-    }
-}
-
-async fn revoke(services: State, viewer: Viewer, Path(id): Path<String>) -> Shown {
-    key::revoke(&services, &viewer.caller, &id).await?;
-    Ok(go(HERE))
+/// The end of a key's life as a form has it: a day, whose end is meant, UTC.
+fn expires_at(fields: &Fields) -> Result<Option<Timestamp>, OperationError> {
+    let Some(text) = fields.some("expires_at") else { return Ok(None) };
+    let text = if text.len() == 10 { format!("{text}T23:59:59Z") } else { text };
+    let at = text.parse::<Timestamp>();
+    at.map(Some).map_err(|_| OperationError::invalid("expires_at", "not a date; write it as 2027-01-31"))
 }

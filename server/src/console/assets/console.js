@@ -11,9 +11,10 @@ for (const time of document.querySelectorAll("time[datetime]")) {
 }
 
 // A one-time token goes from the address into its form, and out of the address and the history.
-const token = new URLSearchParams(location.hash.slice(1)).get("token");
-const field = document.querySelector("input[data-token]");
-if (field) {
+function takeToken() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  const field = document.querySelector("input[data-token]");
+  if (!field) return;
   if (token) {
     field.value = token;
     history.replaceState(null, "", location.pathname + location.search);
@@ -21,12 +22,25 @@ if (field) {
   for (const part of document.querySelectorAll("[data-with-token]")) part.hidden = field.value === "";
   for (const part of document.querySelectorAll("[data-without-token]")) part.hidden = field.value !== "";
 }
+takeToken();
+// A link opened where its page is open already.
+addEventListener("hashchange", takeToken);
 
 // Copy buttons.
 for (const button of document.querySelectorAll("button[data-copy]")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.textContent = "Copied";
+    const source = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(source.textContent.trim());
+      button.textContent = "Copied";
+    } catch {
+      // Only pages that came encrypted, or from this machine, may write there: leave the rest to the keyboard.
+      getSelection().selectAllChildren(source);
+      button.textContent = "Now press Ctrl+C";
+    }
   });
 }
+
+// Choices that say something at once: without a script, a button beside them does.
+for (const choice of document.querySelectorAll("[data-submits]")) choice.addEventListener("change", () => choice.form.requestSubmit());

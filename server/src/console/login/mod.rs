@@ -6,7 +6,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::Query;
 use axum::response::IntoResponse as _;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
 use super::fields::{Faults, Fields};
@@ -15,11 +15,12 @@ use super::page::{go, page};
 use super::viewer::Viewer;
 use super::{Pages, Shown};
 use crate::api::endpoint::{Endpoint, Needs, Routes};
-use crate::api::routes::State;
+use crate::api::flow::SetFlow;
+use crate::api::routes::{State, oidc as provider};
 use crate::api::session::{SetSession, Visitor};
 use crate::oidc::return_to;
 use crate::operations::session::{self, LogIn, Switch};
-use crate::operations::{OperationError, Services};
+use crate::operations::{OperationError, Services, oidc, organization};
 
 /// What the console knows of it.
 pub const PAGES: Pages = Pages { routes, menu: None };
@@ -28,6 +29,11 @@ fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     routes
         .add(Endpoint::get("/login", "page.login", "Log in").needs(Needs::Nothing), show)
         .add(Endpoint::post("/login", "page.login.send", "Log in").needs(Needs::Nothing), send)
+        .add(
+            Endpoint::get("/login/provider", "page.login.provider", "Log in at the identity provider")
+                .needs(Needs::Nothing),
+            at_provider,
+        )
         .add(Endpoint::post("/logout", "page.logout", "Log out").needs(Needs::Session), log_out)
         .add(
             Endpoint::post("/session/org", "page.switch", "Go over to another organization")
@@ -40,30 +46,40 @@ fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
 #[template(path = "login/page.html")]
 struct LogInPage {
     frame: Frame,
-    faults: Faults,
+    words: String,
     email: String,
     next: String,
     /// Whether a code of the second factor is asked for.
     second_factor: bool,
     /// What the button of the identity provider says.
     provider: Option<String>,
+    /// Whether there is nobody yet who could log in.
+    nobody: bool,
+    /// Whether somebody has just logged out.
+    out: bool,
 }
 
 #[derive(Deserialize)]
 struct Asked {
     next: Option<String>,
+    #[serde(default)]
+    out: bool,
 }
 
 impl LogInPage {
-    fn new(services: &Services, next: String, email: String, faults: Faults, second_factor: bool) -> Self {
+    fn new(services: &Services, next: String, words: String) -> Self {
         let provider = services.oidc.as_ref().map(|oidc| oidc.config.label.clone());
-        Self { frame: Frame::bare("Log in"), faults, email, next, second_factor, provider }
+        let frame = Frame::bare("Log in");
+        let email = String::new();
+        Self { frame, words, email, next, second_factor: false, provider, nobody: false, out: false }
     }
 }
 
 async fn show(services: State, Query(asked): Query<Asked>) -> Shown {
     let next = way_back(asked.next.as_deref());
-    Ok(page(StatusCode::OK, &LogInPage::new(&services, next, String::new(), Faults::default(), false)))
+    let nobody = organization::is_missing(&services).await?;
+    let shown = LogInPage { nobody, out: asked.out, ..LogInPage::new(&services, next, String::new()) };
+    Ok(page(StatusCode::OK, &shown))
 }
 
 async fn send(services: State, visitor: Visitor, fields: Fields) -> Shown {
@@ -80,21 +96,53 @@ async fn send(services: State, visitor: Visitor, fields: Fields) -> Shown {
             Ok((cookie, go(&next)).into_response())
         }
         Err(error) => {
-            let status = match &error {
-                OperationError::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
-                _ => StatusCode::UNAUTHORIZED,
-            };
-            // The password is not sent back, so it is typed again beside the code.
             let second_factor = matches!(error, OperationError::SecondFactorRequired) || asked.code.is_some();
-            let faults = Faults::of(error)?;
-            Ok(page(status, &LogInPage::new(&services, next, asked.email, faults, second_factor)))
+            let words = words(&error, asked.code.is_some());
+            let (status, faults) = Faults::answered(error, "")?;
+            let words = words.map_or(faults.words, ToOwned::to_owned);
+            let email = asked.email;
+            // The password is not sent back, so it is typed again beside the code.
+            Ok(page(status, &LogInPage { email, second_factor, ..LogInPage::new(&services, next, words) }))
         }
+    }
+}
+
+/// What a person reads where the API's words are for programs.
+pub fn words(error: &OperationError, code_given: bool) -> Option<&'static str> {
+    match (error, code_given) {
+        (OperationError::LogInFailed, _) => Some("This e-mail address and password do not fit together."),
+        (OperationError::SecondFactorRequired, false) => {
+            Some("One thing more: the password again, and a code of your second factor.")
+        }
+        (OperationError::SecondFactorRequired, true) => Some(
+            "This code is not the one of now, or was used before. Each code counts once: wait for the next.",
+        ),
+        _ => None,
+    }
+}
+
+/// A link, not a form, leads here: a form could not lead on to the provider.
+async fn at_provider(services: State, visitor: Visitor, Query(asked): Query<Asked>) -> Shown {
+    let next = way_back(asked.next.as_deref());
+    let configured = provider::attempted(&services, &visitor.origin)?;
+    match oidc::start(&services, configured, Some(&next)).await {
+        Ok(started) => {
+            let on = HeaderValue::from_str(&started.url);
+            let on =
+                on.map_err(|_| OperationError::Unavailable("the provider's address is no URL".to_owned()))?;
+            let to = [(header::LOCATION, on), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+            Ok((StatusCode::SEE_OTHER, SetFlow::Begin(started.browser), to).into_response())
+        }
+        Err(OperationError::Unavailable(words)) => {
+            Ok(page(StatusCode::SERVICE_UNAVAILABLE, &LogInPage::new(&services, next, words)))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
 async fn log_out(services: State, viewer: Viewer) -> Shown {
     session::log_out(&services, &viewer.caller).await?;
-    Ok((SetSession::End, go("/login")).into_response())
+    Ok((SetSession::End, go("/login?out=true")).into_response())
 }
 
 async fn switch(services: State, viewer: Viewer, fields: Fields) -> Shown {

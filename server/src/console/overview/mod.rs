@@ -7,10 +7,10 @@ use factotum_model::{Action, RunState};
 use factotum_storage::runs::Run;
 use http::StatusCode;
 
-use super::{Pages, Shown};
 use super::frame::{Entry, Frame, Section};
 use super::page::page;
 use super::viewer::Viewer;
+use super::{Pages, Shown};
 use crate::api::endpoint::{Endpoint, Needs, Routes};
 use crate::api::routes::State;
 use crate::operations::run::{self, Filter};
@@ -20,7 +20,8 @@ use crate::operations::{Page, Services};
 const LAST_RUNS: u32 = 20;
 
 /// What the console knows of it.
-pub const PAGES: Pages = Pages { routes, menu: Some(Entry { path: "/", label: "Overview", section: Section::Main, needs: None }) };
+pub const PAGES: Pages =
+    Pages { routes, menu: Some(Entry { path: "/", label: "Overview", section: Section::Main, needs: None }) };
 
 fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     routes.add(Endpoint::get("/", "page.overview", "What runs, what fails").needs(Needs::Session), show)

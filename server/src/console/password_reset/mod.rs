@@ -6,10 +6,11 @@ use std::sync::Arc;
 use askama::Template;
 use http::StatusCode;
 
-use super::{Pages, Shown};
 use super::fields::{Faults, Fields};
 use super::frame::Frame;
+use super::login::words;
 use super::page::page;
+use super::{Pages, Shown};
 use crate::api::endpoint::{Endpoint, Needs, Routes};
 use crate::api::routes::State;
 use crate::api::session::Visitor;
@@ -24,7 +25,10 @@ fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     routes
         .add(open(Endpoint::get("/password-reset", "page.reset", "Set a new password")), show)
         .add(open(Endpoint::post("/password-reset", "page.reset.ask", "Ask for a link")), ask)
-        .add(open(Endpoint::post("/password-reset/complete", "page.reset.send", "Set a new password")), complete)
+        .add(
+            open(Endpoint::post("/password-reset/complete", "page.reset.send", "Set a new password")),
+            complete,
+        )
 }
 
 #[derive(Template)]
@@ -32,8 +36,11 @@ fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
 struct ResetPage {
     frame: Frame,
     faults: Faults,
+    email: String,
     token: String,
     second_factor: bool,
+    /// Whether this server sends letters: the same for whoever asks.
+    mails: bool,
 }
 
 #[derive(Template)]
@@ -44,24 +51,27 @@ struct DonePage {
 }
 
 impl ResetPage {
-    fn new(faults: Faults, token: String, second_factor: bool) -> Self {
-        Self { frame: Frame::bare("Set a new password"), faults, token, second_factor }
+    fn new(services: &Services, faults: Faults) -> Self {
+        let (email, token) = (String::new(), String::new());
+        let mails = services.mailer.is_on();
+        Self { frame: Frame::bare("Set a new password"), faults, email, token, second_factor: false, mails }
     }
 }
 
-async fn show() -> Shown {
-    Ok(page(StatusCode::OK, &ResetPage::new(Faults::default(), String::new(), false)))
+async fn show(services: State) -> Shown {
+    Ok(page(StatusCode::OK, &ResetPage::new(&services, Faults::default())))
 }
 
 async fn ask(services: State, visitor: Visitor, fields: Fields) -> Shown {
     let asked = AskReset { email: fields.text("email") };
     match password::ask_reset(&services, &asked, &visitor.origin).await {
-        Ok(()) => {
-            Ok(page(StatusCode::ACCEPTED, &DonePage { frame: Frame::bare("Look into your mail"), set: false }))
-        }
+        Ok(()) => Ok(page(
+            StatusCode::ACCEPTED,
+            &DonePage { frame: Frame::bare("Look into your mail"), set: false },
+        )),
         Err(error) => {
-            let again = ResetPage::new(Faults::of(error)?, String::new(), false);
-            Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &again))
+            let (status, faults) = Faults::answered(error, "")?;
+            Ok(page(status, &ResetPage { email: asked.email, ..ResetPage::new(&services, faults) }))
         }
     }
 }
@@ -70,11 +80,16 @@ async fn complete(services: State, visitor: Visitor, fields: Fields) -> Shown {
     let asked =
         Reset { token: fields.secret("token"), new: fields.secret("new"), code: fields.some_secret("code") };
     match password::reset(&services, &asked, &visitor.origin).await {
-        Ok(()) => Ok(page(StatusCode::OK, &DonePage { frame: Frame::bare("The password is set"), set: true })),
+        Ok(()) => {
+            Ok(page(StatusCode::OK, &DonePage { frame: Frame::bare("The password is set"), set: true }))
+        }
         Err(error) => {
             let second_factor = matches!(error, OperationError::SecondFactorRequired) || asked.code.is_some();
-            let again = ResetPage::new(Faults::of(error)?, fields.text("token"), second_factor);
-            Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &again))
+            let words = words(&error, asked.code.is_some());
+            let (status, faults) = Faults::answered(error, "")?;
+            let faults = words.map_or(faults, |words| Faults::beside("", words));
+            let token = fields.text("token");
+            Ok(page(status, &ResetPage { token, second_factor, ..ResetPage::new(&services, faults) }))
         }
     }
 }

@@ -1,16 +1,18 @@
-//! API keys: create, rotate, revoke, show, report.
+//! API keys: create, rotate, revoke, show, report, what stops with one.
 
 mod create;
 mod read;
 mod report;
 mod revoke;
 mod rotate;
+mod stops;
 
 pub use create::{NewKey, create};
 pub use read::{get, list};
 pub use report::{KeyReport, report};
 pub use revoke::revoke;
-pub use rotate::{Rotation, rotate};
+pub use rotate::{MAX_OVERLAP_S, Rotation, rotate};
+pub use stops::{MAX_COUNTED, Stops, stops};
 
 use factotum_model::KeyId;
 use factotum_model::api_key::{ENTROPY_BYTES, KeyText};

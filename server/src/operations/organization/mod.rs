@@ -7,5 +7,5 @@ mod suspend;
 
 pub use bootstrap::{Bootstrap, BootstrapError, Bootstrapped, bootstrap};
 pub use recover::{Recovery, RecoveryError, recover};
-pub use setup::{SETUP_LINK_LASTS, Setup, offer_setup, setup};
+pub use setup::{SETUP_LINK_LASTS, Setup, is_missing, offer_setup, setup};
 pub use suspend::suspend;

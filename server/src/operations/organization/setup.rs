@@ -54,6 +54,12 @@ pub async fn offer_setup(storage: &Storage, now: Timestamp) -> Result<Option<Tok
     Ok(Some(token))
 }
 
+/// Whether nobody has set this server up yet: there is no organization.
+pub async fn is_missing(services: &Services) -> Result<bool, OperationError> {
+    let mut tx = services.storage.read().await?;
+    Ok(organizations::list(&mut tx).await?.is_empty())
+}
+
 /// Makes organization and Admin, and logs the Admin in.
 pub async fn setup(services: &Services, asked: &Setup, origin: &Origin) -> Result<LoggedIn, OperationError> {
     services.attempts.by_anybody(origin.address)?;
