@@ -110,7 +110,7 @@ pub async fn fill(url: &str, org: OrgId, total: u64, leaves: bool) -> Outcome<()
             let mut connection = SqliteConnection::connect_with(&options).await?;
             // They look each row up once more, which takes most of the time.
             for guard in ["audit_entries_guard_insert", "audit_leaves_guard_insert"] {
-                connection.execute(AssertSqlSafe(format!("DROP TRIGGER {guard}"))).await?;
+                connection.execute(AssertSqlSafe(format!("DROP TRIGGER IF EXISTS {guard}"))).await?;
             }
             let after: &[&str] = &[
                 "UPDATE audit_sealing SET bound = (SELECT CAST(max(seq) AS TEXT) FROM audit_entries)",

@@ -1,7 +1,8 @@
 //! The search of a long audit trail: how long a first and a later page of each filter take, and a key's report; what sealing and
 //! indexing cost an accept; and how long a trail takes to seal and to verify. What must hold: every page is asked for as the API asks, and a filter that finds nothing where it must is a failure.
 //!
-//! `FACTOTUM_TEST_POSTGRES=postgres://… cargo bench -p factotum-storage --bench audit -- ENTRIES`; 20 000 unless said otherwise.
+//! `FACTOTUM_TEST_POSTGRES=postgres://… cargo bench -p factotum-storage --bench audit -- ENTRIES [PART…]`; 20 000 unless said otherwise; of the
+//! parts `rates`, `search` and `verify` those named behind it.
 
 #![expect(clippy::print_stdout, reason = "a measurement prints its figures")]
 
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use factotum_model::audit::AuditOutcome;
 use factotum_model::{AccountId, AccountKind, AuditId, KeyId, OrgId, Timestamp, TriggerId};
-use factotum_storage::Storage;
+use factotum_storage::{Storage, organizations};
 use factotum_storage::audit_entries::{self, AuditFilter};
 use factotum_storage::audit_search::{index, report};
 use world::{Outcome, disk, open, urls};
@@ -158,42 +159,53 @@ async fn search(name: &str, storage: &Storage, org: OrgId, total: u64) -> Outcom
     Ok(())
 }
 
+/// Fills, indexes and searches a trail.
+async fn long(name: &str, url: &str, storage: &Storage, total: u64) -> Outcome<()> {
+    let mut tx = storage.write().await?;
+    let org = organizations::create(&mut tx, "Long", Timestamp::from_micros(1)).await?.id;
+    tx.commit().await?;
+    let begun = Instant::now();
+    fill::fill(url, org, total, true).await?;
+    println!("{name}: {total} entries filled in {:.0?}", begun.elapsed());
+    let begun = Instant::now();
+    let mut blocks = 0;
+    loop {
+        match index::round(storage).await?.made {
+            0 => break,
+            made => blocks += made,
+        }
+    }
+    println!("{name}: {blocks} blocks indexed in {:.0?}", begun.elapsed());
+    search(name, storage, org, total).await
+}
+
 #[tokio::main]
 async fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     let total: u64 = arguments.first().map_or(Ok(20_000), |n| n.parse())?;
+    let asked = |part: &str| arguments.len() < 2 || arguments[1..].iter().any(|own| own == part);
     let folder = tempfile::Builder::new()
         .prefix("audit-")
         .tempdir_in(std::env::var_os("FACTOTUM_BENCH_FOLDER").map_or_else(disk, Into::into))?;
     for (name, url) in urls(folder.path()).await? {
         let (storage, new) = open(url.clone()).await?;
-        let rates = sealing::rates(&storage, &new).await;
-        println!(
-            "{name}: {:.0} accepts/s alone, {:.0} with sealing ({:.2}), {:.0} with sealing and indexing ({:.2})",
-            rates.alone,
-            rates.sealed,
-            rates.sealed / rates.alone,
-            rates.indexed,
-            rates.indexed / rates.alone
-        );
-        let mut tx = storage.write().await?;
-        let org =
-            factotum_storage::organizations::create(&mut tx, "Long", Timestamp::from_micros(1)).await?.id;
-        tx.commit().await?;
-        let begun = Instant::now();
-        fill::fill(&url, org, total, true).await?;
-        println!("{name}: {total} entries filled in {:.0?}", begun.elapsed());
-        let begun = Instant::now();
-        let mut blocks = 0;
-        loop {
-            match index::round(&storage).await?.made {
-                0 => break,
-                made => blocks += made,
-            }
+        if asked("rates") {
+            let rates = sealing::rates(&storage, &new).await;
+            println!(
+                "{name}: {:.0} accepts/s alone, {:.0} with sealing ({:.2}), {:.0} with sealing and indexing ({:.2})",
+                rates.alone,
+                rates.sealed,
+                rates.sealed / rates.alone,
+                rates.indexed,
+                rates.indexed / rates.alone
+            );
         }
-        println!("{name}: {blocks} blocks indexed in {:.0?}", begun.elapsed());
-        search(name, &storage, org, total).await?;
-        verifying::run(name, &url, &storage, total.min(VERIFIED)).await?;
+        if asked("search") {
+            long(name, &url, &storage, total).await?;
+        }
+        if asked("verify") {
+            verifying::run(name, &url, &storage, total.min(VERIFIED)).await?;
+        }
         storage.close().await;
     }
     Ok(())

@@ -32,6 +32,8 @@ pub async fn rates(storage: &Storage, new: &NewRun) -> Rates {
     let mut rates = Rates::default();
     for _ in 0..TURNS {
         rates.alone += accepts(storage, new).await / TURNS as f64;
+        // What a turn without them leaves would be sealed in the next.
+        drain(storage).await;
         for (indexes, rate) in [(false, &mut rates.sealed), (true, &mut rates.indexed)] {
             let over = Arc::new(AtomicBool::new(false));
             let mut beside = JoinSet::new();
@@ -42,9 +44,17 @@ pub async fn rates(storage: &Storage, new: &NewRun) -> Rates {
             *rate += accepts(storage, new).await / TURNS as f64;
             over.store(true, Ordering::Relaxed);
             beside.join_all().await;
+            drain(storage).await;
         }
     }
     rates
+}
+
+/// Seals and indexes all that there is.
+async fn drain(storage: &Storage) {
+    let mut sealer = Sealer::remembering(storage.clone(), []);
+    while !sealer.round().await.is_ok_and(|round| round.complete) {}
+    while index::round(storage).await.is_ok_and(|round| round.made > 0) {}
 }
 
 async fn seal(storage: Storage, over: Arc<AtomicBool>) {
