@@ -69,6 +69,7 @@ async fn fixture() -> Fixture {
         dispatcher,
         clock,
         limits: config.limits.clone(),
+        settings: config.shown(),
         public_url: "http://localhost".into(),
         denials: Denials::default(),
         key_cache: KeyCache::default(),

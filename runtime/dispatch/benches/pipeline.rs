@@ -81,6 +81,7 @@ async fn set_up(storage: &Storage, host: &Host) -> (OrgId, WorkflowId, factotum_
         digest: inspected.digest,
         world: "wasi:cli".into(),
         imports: inspected.imports,
+        exports: Vec::new(),
         size: bytes.len() as u64,
         created_by: org.base_account,
         created_at: now,

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod audit_action;
 pub mod audit_log;
 pub mod authority;
+pub mod capability;
 pub mod digest;
 pub mod event;
 pub mod grant;

@@ -20,6 +20,8 @@ pub struct Plugin {
     pub world: String,
     /// What it imports.
     pub imports: Vec<String>,
+    /// What it exports; empty where it was uploaded before this was kept.
+    pub exports: Vec<String>,
     /// Its size in bytes.
     pub size: u64,
     /// Who uploaded it.
@@ -28,13 +30,14 @@ pub struct Plugin {
     pub created_at: Timestamp,
 }
 
-const COLUMNS: &str = "id, name, version, digest, world, imports, size, created_by, created_at";
+const COLUMNS: &str =
+    "p.id, p.name, p.version, p.digest, p.world, p.imports, p.size, p.created_by, p.created_at, p.exports";
 
 /// Stores a version with its bytes. [`StorageError::Exists`] if the version is there.
 pub async fn create(tx: &mut Tx, org: OrgId, plugin: &Plugin, bytes: &[u8]) -> Result<(), StorageError> {
     crate::blobs::put(tx, plugin.digest, bytes, plugin.created_at).await?;
     let written = tx
-        .query("INSERT INTO plugins (id, org_id, name, version, digest, world, imports, size, created_by, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+        .query("INSERT INTO plugins (id, org_id, name, version, digest, world, imports, size, created_by, created_at, exports) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
         .bind(plugin.id.0)
         .bind(org.0)
         .bind(plugin.name.clone())
@@ -45,6 +48,7 @@ pub async fn create(tx: &mut Tx, org: OrgId, plugin: &Plugin, bytes: &[u8]) -> R
         .bind(i64::try_from(plugin.size).unwrap_or(i64::MAX))
         .bind(plugin.created_by.0)
         .bind(plugin.created_at.as_micros())
+        .bind(serde_json::to_string(&plugin.exports).unwrap_or_default())
         .execute()
         .await;
     match written {
@@ -64,7 +68,7 @@ pub async fn find(
 ) -> Result<Option<Plugin>, StorageError> {
     let row = tx
         .query_built(format!(
-            "SELECT {COLUMNS} FROM plugins WHERE org_id = $1 AND name = $2 AND version = $3"
+            "SELECT {COLUMNS} FROM plugins p WHERE p.org_id = $1 AND p.name = $2 AND p.version = $3"
         ))
         .bind(org.0)
         .bind(name.to_owned())
@@ -77,7 +81,7 @@ pub async fn find(
 /// A version by id.
 pub async fn get(tx: &mut Tx, org: OrgId, id: PluginId) -> Result<Option<Plugin>, StorageError> {
     let row = tx
-        .query_built(format!("SELECT {COLUMNS} FROM plugins WHERE org_id = $1 AND id = $2"))
+        .query_built(format!("SELECT {COLUMNS} FROM plugins p WHERE p.org_id = $1 AND p.id = $2"))
         .bind(org.0)
         .bind(id.0)
         .fetch_optional()
@@ -94,10 +98,45 @@ pub async fn list(
 ) -> Result<Vec<Plugin>, StorageError> {
     let rows = tx
         .query_built(format!(
-            "SELECT {COLUMNS} FROM plugins WHERE org_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
+            "SELECT {COLUMNS} FROM plugins p WHERE p.org_id = $1 AND p.id < $2 ORDER BY p.id DESC LIMIT $3"
         ))
         .bind(org.0)
         .bind(before.map_or(uuid::Uuid::max(), |p| p.0))
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// The versions of one plugin, newest first.
+pub async fn versions(tx: &mut Tx, org: OrgId, name: &str, limit: u32) -> Result<Vec<Plugin>, StorageError> {
+    let rows = tx
+        .query_built(format!(
+            "SELECT {COLUMNS} FROM plugins p WHERE p.org_id = $1 AND p.name = $2 ORDER BY p.id DESC LIMIT $3"
+        ))
+        .bind(org.0)
+        .bind(name.to_owned())
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// The newest version of each plugin, by name, at most `limit` after `after`.
+pub async fn newest(
+    tx: &mut Tx,
+    org: OrgId,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<Plugin>, StorageError> {
+    let rows = tx
+        .query_built(format!(
+            "SELECT {COLUMNS} FROM (SELECT DISTINCT name FROM plugins WHERE org_id = $1 AND name > $2 ORDER BY name LIMIT $3) n \
+             JOIN plugins p ON p.id = (SELECT q.id FROM plugins q WHERE q.org_id = $1 AND q.name = n.name ORDER BY q.id DESC LIMIT 1) \
+             ORDER BY p.name"
+        ))
+        .bind(org.0)
+        .bind(after.unwrap_or_default().to_owned())
         .bind(i64::from(limit))
         .fetch_all()
         .await?;
@@ -117,5 +156,6 @@ fn read(row: &Row) -> Result<Plugin, StorageError> {
         size: u64::try_from(row.get::<i64>(6)?).unwrap_or(0),
         created_by: row.id(7)?,
         created_at: row.time(8)?,
+        exports: row.json(9, "plugins.exports")?,
     })
 }

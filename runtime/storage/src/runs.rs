@@ -143,6 +143,18 @@ pub async fn list(
     rows.iter().map(read).collect()
 }
 
+/// The newest runs of a workflow, which is of the organization that asks.
+pub async fn of_workflow(tx: &mut Tx, workflow: WorkflowId, limit: u32) -> Result<Vec<Run>, StorageError> {
+    // By `runs_of_workflow`, whatever the organization's number of runs.
+    let rows = tx
+        .query_built(format!("{SELECT} WHERE r.workflow_id = $1 ORDER BY r.id DESC LIMIT $2"))
+        .bind(workflow.0)
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await?;
+    rows.iter().map(read).collect()
+}
+
 /// The logs of a run's attempts, oldest first, each as a JSON list of lines.
 pub async fn logs(tx: &mut Tx, id: RunId) -> Result<Vec<(u32, String)>, StorageError> {
     let rows = tx

@@ -175,6 +175,27 @@ pub async fn update(
     Ok(changed > 0)
 }
 
+/// Gives a webhook another token: the one before leads nowhere from the commit on. Whether it was there.
+pub async fn set_token(
+    tx: &mut Tx,
+    org: OrgId,
+    id: TriggerId,
+    (token_hash, sealed): (Digest, &Sealed),
+    now: Timestamp,
+) -> Result<bool, StorageError> {
+    let changed = tx
+        .query("UPDATE triggers SET token_hash = $3, data_key_id = $4, sealed = $5, updated_at = $6 WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL")
+        .bind(org.0)
+        .bind(id.0)
+        .bind(token_hash.0.to_vec())
+        .bind(sealed.data_key_id)
+        .bind(sealed.bytes.clone())
+        .bind(now.as_micros())
+        .execute()
+        .await?;
+    Ok(changed > 0)
+}
+
 /// Pauses or resumes; whether that changed anything.
 pub async fn set_paused(
     tx: &mut Tx,

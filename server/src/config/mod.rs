@@ -26,6 +26,7 @@ pub use limits::LimitsConfig;
 pub use logging::{LogFormat, LoggingConfig};
 pub use mail::MailConfig;
 pub use oidc::OidcConfig;
+pub use print::Setting;
 pub use proxy::ProxyConfig;
 pub use retention::RetentionConfig;
 pub use source::{Environment, Layers, Origin};
@@ -138,6 +139,11 @@ impl Config {
             logging: LoggingConfig::from_layers(&layers)?,
             layers,
         })
+    }
+
+    /// Each setting with where it came from, without secrets.
+    pub fn shown(&self) -> Vec<Setting> {
+        print::shown_settings(self, &self.layers)
     }
 
     /// What `--print-config` shows.

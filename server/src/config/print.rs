@@ -33,8 +33,27 @@ pub(super) fn printed(config: &Config, layers: &Layers) -> String {
     out
 }
 
-fn line(config: &Config, layers: &Layers, key: &Key) -> (String, String) {
-    let name = key.name.rsplit_once('.').map_or(key.name, |(_, name)| name);
+/// One setting as it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name in the file, with its section.
+    pub name: &'static str,
+    /// The value as the file would have it, secrets masked; none where there is none.
+    pub value: Option<String>,
+    /// Where it was set: a flag, an environment variable, file and line; or how the default comes about.
+    pub origin: String,
+    /// Whether somebody set it.
+    pub is_set: bool,
+    /// The environment variable that would set it.
+    pub variable: String,
+}
+
+/// All settings but those of tables, in the order of the table of settings.
+pub(super) fn shown_settings(config: &Config, layers: &Layers) -> Vec<Setting> {
+    KEYS.iter().map(|key| setting(config, layers, key)).collect()
+}
+
+fn setting(config: &Config, layers: &Layers, key: &Key) -> Setting {
     let derived = match key.default {
         Default::Derived(how) => format!("default: {how}"),
         Default::Value(_) => Origin::Default.to_string(),
@@ -43,11 +62,20 @@ fn line(config: &Config, layers: &Layers, key: &Key) -> (String, String) {
         Some((text, origin)) => (Some(text), origin.to_string()),
         None => (worked_out(config, key.name), derived),
     };
-    match text {
-        Some(text) if key.secret => (format!("{name} = {}", quoted(&masked(&text))), origin),
-        Some(text) => (format!("{name} = {}", shown(key.form, &text)), origin),
-        None => (format!("# {name} ="), origin),
+    let value = text.map(|text| if key.secret { quoted(&masked(&text)) } else { shown(key.form, &text) });
+    Setting {
+        name: key.name,
+        value,
+        origin,
+        is_set: layers.get(key.name).is_some(),
+        variable: key.variable(),
     }
+}
+
+fn line(config: &Config, layers: &Layers, key: &Key) -> (String, String) {
+    let name = key.name.rsplit_once('.').map_or(key.name, |(_, name)| name);
+    let Setting { value, origin, .. } = setting(config, layers, key);
+    (value.map_or_else(|| format!("# {name} ="), |value| format!("{name} = {value}")), origin)
 }
 
 fn worked_out(config: &Config, name: &str) -> Option<String> {

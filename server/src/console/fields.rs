@@ -45,6 +45,16 @@ impl Fields {
         self.0.iter().filter(|(own, _)| own == name).map(|(_, value)| value.clone()).collect()
     }
 
+    /// The fields of a query string: of a form that changes nothing.
+    pub fn of_query(query: Option<&str>) -> Self {
+        Self(form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect())
+    }
+
+    /// Fields that came in another encoding.
+    pub fn of(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
     fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
@@ -63,6 +73,11 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
         let bytes = read(&parts.headers, body, MAX_FORM_BYTES).await?;
         Ok(Self(form_urlencoded::parse(&bytes).into_owned().collect()))
     }
+}
+
+/// Whether two texts are the same: for a template, where one may be borrowed more often than the other.
+pub fn same(a: impl AsRef<str>, b: impl AsRef<str>) -> bool {
+    a.as_ref() == b.as_ref()
 }
 
 /// What was wrong with a form: beside a field, or with the whole.
@@ -103,6 +118,18 @@ impl Faults {
         }
     }
 
+    /// As [`of`](Self::of), with a refusal of what was typed as words over the form as well, and the status that all of that has in the API.
+    pub fn with_status(error: OperationError) -> Result<(StatusCode, Self), Refusal> {
+        match error {
+            OperationError::Denied { reason, .. } => Ok((StatusCode::FORBIDDEN, Self::beside("", reason))),
+            OperationError::Component(words) => {
+                Ok((StatusCode::UNPROCESSABLE_ENTITY, Self::beside("file", words)))
+            }
+            conflict @ OperationError::Conflict(_) => Ok((StatusCode::CONFLICT, Self::of(conflict)?)),
+            other => Ok((StatusCode::UNPROCESSABLE_ENTITY, Self::of(other)?)),
+        }
+    }
+
     /// One that is found here, beside a field.
     pub fn beside(field: &str, words: impl Into<String>) -> Self {
         Self { field: field.to_owned(), words: words.into() }
@@ -113,6 +140,12 @@ impl Faults {
         // `grants[2]` belongs to `grants`.
         let own = self.field.split(['[', '.']).next().unwrap_or_default();
         if own == field { &self.words } else { "" }
+    }
+
+    /// The words beside the field with just this path, `limits.wall_ms`, or within it, `grants[2]`; empty if it is fine.
+    pub fn exactly(&self, path: &str) -> &str {
+        let own = self.field.split('[').next().unwrap_or_default();
+        if own == path { &self.words } else { "" }
     }
 
     /// The words that belong to none of these fields.

@@ -11,14 +11,20 @@ pub mod grants;
 pub mod invitation;
 pub mod login;
 pub mod members;
+pub mod multipart;
 pub mod overview;
 pub mod page;
 pub mod password_reset;
+pub mod plugins;
 pub mod provider;
 pub mod refusal;
 pub mod roles;
+pub mod secrets;
+pub mod settings;
 pub mod setup;
+pub mod triggers;
 pub mod viewer;
+pub mod workflows;
 
 use std::sync::Arc;
 
@@ -49,9 +55,17 @@ static PAGES: &[&Pages] = &[
     &password_reset::PAGES,
     &account::PAGES,
     &overview::PAGES,
+    &workflows::PAGES,
+    &triggers::PAGES,
+    &plugins::PAGES,
     &members::PAGES,
     &roles::PAGES,
     &api_keys::PAGES,
+    &secrets::PAGES,
+    &settings::SSO,
+    &settings::MAIL,
+    &settings::RETENTION,
+    &settings::EGRESS,
 ];
 
 /// The routes of all pages. They are no part of the API and of its document, and stand in the same matrix of permissions.

@@ -27,6 +27,7 @@ pub mod role;
 pub mod run;
 pub mod secret;
 pub mod session;
+pub mod settings;
 pub mod token;
 pub mod totp;
 pub mod trigger;
@@ -46,7 +47,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::metrics::Metrics;
-use crate::config::LimitsConfig;
+use crate::config::{LimitsConfig, Setting};
 use crate::mail::Mailer;
 use crate::oidc::Oidc;
 
@@ -78,6 +79,8 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     /// Bounds.
     pub limits: LimitsConfig,
+    /// What the server is set up with, for those who may read it.
+    pub settings: Vec<Setting>,
     /// What the world calls this server, without a slash at the end.
     pub public_url: String,
     /// Denials, on their way to the audit trail.

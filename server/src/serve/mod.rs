@@ -95,6 +95,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
         dispatcher,
         clock,
         limits: config.limits.clone(),
+        settings: config.shown(),
         public_url: public_url.clone(),
         denials: Denials::default(),
         key_cache: KeyCache::default(),

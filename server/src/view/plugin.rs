@@ -1,5 +1,6 @@
 //! A plugin version as the world sees it.
 
+use factotum_model::capability;
 use factotum_storage::plugins::Plugin;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -20,6 +21,10 @@ pub struct PluginView {
     pub world: String,
     /// The interfaces it imports.
     pub imports: Vec<String>,
+    /// What it exports; empty where it was uploaded before this was kept.
+    pub exports: Vec<String>,
+    /// The grants that what it imports may ask for: what a workflow of it is likely to need.
+    pub needs: Vec<String>,
     /// Its size in bytes.
     pub size: u64,
     /// The account that uploaded it.
@@ -37,6 +42,8 @@ impl From<&Plugin> for PluginView {
             digest: plugin.digest.to_string(),
             world: plugin.world.clone(),
             imports: plugin.imports.clone(),
+            exports: plugin.exports.clone(),
+            needs: capability::all_needs(&plugin.imports).iter().map(ToString::to_string).collect(),
             size: plugin.size,
             created_by: plugin.created_by.to_string(),
             created_at: plugin.created_at.to_string(),

@@ -202,6 +202,26 @@ impl Chromium {
         });
     }
 
+    /// Chooses a file, as by the dialog of its field.
+    #[track_caller]
+    pub fn attach(&self, css: &str, file: &std::path::Path) {
+        let element = self.element(css);
+        self.now(async { element.send_keys(&file.display().to_string()).await });
+    }
+
+    /// What stands in a field now.
+    #[track_caller]
+    pub fn value(&self, css: &str) -> String {
+        let element = self.element(css);
+        self.now(async { element.prop("value").await }).unwrap_or_default()
+    }
+
+    /// Waits until the path is this, whatever its query.
+    #[track_caller]
+    pub fn is_at(&self, path: &str) {
+        self.wait(path, || (self.path().split('?').next() == Some(path)).then_some(()));
+    }
+
     /// Sends keys to whatever has the focus.
     #[track_caller]
     pub fn keys(&self, keys: &str) {

@@ -5,10 +5,16 @@ mod account;
 mod api_keys;
 mod chromium;
 mod first_steps;
+mod flows;
 mod log_in;
 mod members;
+mod plugins;
 mod provider;
 mod roles;
+mod secrets;
 mod service_accounts;
+mod settings;
+mod triggers;
+mod workflows;
 
 use chromium::{Chromium, Look};

@@ -13,6 +13,8 @@ use crate::cron::{CronError, Expression};
 /// A civil time that the clock jumped over by a day or more belongs to a date that the place never had, such as
 /// 30 December 2011 in Apia: it has no firing, like 30 February.
 const WHOLE_DAY_S: i32 = 86_400;
+/// How many changes of a zone's clock are looked at.
+const MAX_CHANGES: usize = 16;
 /// The most firings that a preview shows.
 pub const MAX_PREVIEW: usize = 100;
 
@@ -88,6 +90,28 @@ impl Schedule {
         firings
     }
 
+    /// The first firing within `horizon` after `after` in which a change of the clocks has a part: what a preview of the next few would not show.
+    pub fn next_changed(&self, after: Timestamp, horizon: std::time::Duration) -> Option<Firing> {
+        let from = jiff::Timestamp::from_microsecond(after.as_micros()).ok()?;
+        let until = after.plus(horizon);
+        let mut before = self.zone.to_offset(from);
+        for change in self.zone.following(from).take(MAX_CHANGES) {
+            let at = Timestamp::from_micros(change.timestamp().as_microsecond());
+            if at > until {
+                return None;
+            }
+            // A jump is met by the first firing from then on; a repeated time is first met that long before.
+            let back_s = u64::try_from(before.seconds() - change.offset().seconds()).unwrap_or(0) + 1;
+            before = change.offset();
+            let start = after.max(Timestamp::from_micros(at.as_micros() - 1_000_000 * back_s as i64));
+            let met = self.next_firings(start, 1).pop().filter(|firing| firing.dst.is_some());
+            if met.is_some() {
+                return met;
+            }
+        }
+        None
+    }
+
     /// Walks the wall clock through the zone's periods of constant offset. `true` beside the instant says that it stands
     /// for a time in a gap.
     fn search(&self, after: Timestamp) -> Option<(jiff::Timestamp, bool)> {
@@ -131,6 +155,19 @@ impl Schedule {
             AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Gap { .. } => None,
         }
     }
+}
+
+/// The names of all zones that are known here, in order.
+pub fn zones() -> Vec<String> {
+    let known = jiff::tz::db().available().map(|name| name.as_str().to_owned());
+    // Those without a region are old names, but for UTC.
+    let mut names: Vec<String> = known.filter(|name| name == "UTC" || name.contains('/')).collect();
+    names.retain(|name| {
+        !["Etc/", "SystemV/", "US/", "posix/", "right/"].iter().any(|old| name.starts_with(old))
+    });
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// Cron knows whole seconds: the second that has begun.
@@ -253,6 +290,41 @@ mod tests {
         assert_eq!(late, ["2026-11-02T01:30:00-05:00"]);
         let once = firings("0 30 1 1 11 * 2026", "America/New_York", after, 5);
         assert_eq!(once, ["2026-11-01T01:30:00-04:00 overlap"]);
+    }
+
+    #[test]
+    fn the_next_change_of_the_clock_is_found_beyond_the_preview() {
+        let year = std::time::Duration::from_hours(366 * 24);
+        let next = |cron, zone, after: &str| {
+            let found = schedule(cron, zone).next_changed(after.parse().unwrap(), year);
+            found.map(|firing| (firing.local, firing.dst))
+        };
+        let gap = |local: &str| Some((local.to_owned(), Some(DstEffect::Gap)));
+        let overlap = |local: &str| Some((local.to_owned(), Some(DstEffect::Overlap)));
+        assert_eq!(
+            next("30 2 * * *", "Europe/Berlin", "2026-11-22T10:00:00Z"),
+            gap("2027-03-28T03:00:00+02:00")
+        );
+        assert_eq!(
+            next("30 2 * * *", "Europe/Berlin", "2026-04-01T10:00:00Z"),
+            overlap("2026-10-25T02:30:00+02:00")
+        );
+        assert_eq!(
+            next("*/20 * * * *", "Europe/Berlin", "2026-11-22T10:00:00Z"),
+            overlap("2027-10-31T02:00:00+02:00"),
+            "an interval loses nothing in spring"
+        );
+        assert_eq!(next("0 9 * * *", "Europe/Berlin", "2026-11-22T10:00:00Z"), None, "day time");
+        assert_eq!(next("30 2 * * *", "UTC", "2026-11-22T10:00:00Z"), None, "no change at all");
+    }
+
+    #[test]
+    fn zones_are_named() {
+        let zones = zones();
+        for zone in ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"] {
+            assert!(zones.iter().any(|known| known == zone), "{zone}");
+        }
+        assert!(zones.iter().all(|zone| TimeZone::get(zone).is_ok()) && zones.len() < 700);
     }
 
     #[test]

@@ -12,6 +12,6 @@ mod scheduler;
 mod turn;
 mod wheel;
 
-pub use calendar::{DstEffect, Firing, Schedule, ScheduleError};
+pub use calendar::{DstEffect, Firing, Schedule, ScheduleError, zones};
 pub use config::{ConfigError, check_config};
 pub use scheduler::Scheduler;

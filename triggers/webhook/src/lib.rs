@@ -12,6 +12,7 @@ mod receive;
 pub mod refusal;
 mod reply;
 pub mod request;
+pub mod sample;
 pub mod stored;
 mod tally;
 pub mod token;

@@ -56,6 +56,21 @@ pub async fn update(
     triggers::update(tx, trigger.org_id, trigger.id, &plain(config)?, Some(&sealed), now).await
 }
 
+/// Gives a webhook trigger another token of the given random bytes; its configuration and secrets stay. None if it is gone.
+pub async fn regenerate(
+    storage: &Storage,
+    tx: &mut Tx,
+    trigger: &Trigger,
+    entropy: &[u8; crate::token::ENTROPY_BYTES],
+    now: Timestamp,
+) -> Result<Option<Token>, StorageError> {
+    let (_, config) = open(storage, tx, trigger).await?;
+    let token = Token::from_entropy(entropy);
+    let sealed = seal(storage, trigger.org_id, trigger.id, &token, &config.verify.secrets)?;
+    let changed = triggers::set_token(tx, trigger.org_id, trigger.id, (token.hash(), &sealed), now).await?;
+    Ok(changed.then_some(token))
+}
+
 /// The token, for those who may read it, and the configuration with its secrets.
 pub async fn open(
     storage: &Storage,

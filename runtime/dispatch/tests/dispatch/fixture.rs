@@ -95,6 +95,7 @@ impl World {
             digest: Digest::of(&bytes),
             world: "factotum:workflow".into(),
             imports: vec![],
+            exports: Vec::new(),
             size: bytes.len() as u64,
             created_by: self.base,
             created_at: now(),

@@ -45,6 +45,8 @@ pub struct Inspected {
     pub world: World,
     /// What it imports, sorted.
     pub imports: Vec<String>,
+    /// What it exports, sorted.
+    pub exports: Vec<String>,
     /// Its size as uploaded, in bytes.
     pub size: u64,
 }
@@ -53,6 +55,7 @@ pub struct Inspected {
 pub struct Prepared {
     digest: Digest,
     imports: Vec<String>,
+    exports: Vec<String>,
     pub(crate) entry: Entry,
 }
 
@@ -81,6 +84,11 @@ impl Prepared {
         &self.imports
     }
 
+    /// What it exports, sorted.
+    pub fn exports(&self) -> &[String] {
+        &self.exports
+    }
+
     /// Links a compiled component, or says why it cannot be run here.
     pub(super) fn link(
         engine: &Engine,
@@ -91,13 +99,15 @@ impl Prepared {
         let shape = component.component_type();
         let mut imports: Vec<String> = shape.imports(engine).map(|(name, _)| name.to_owned()).collect();
         imports.sort_unstable();
+        let mut exports: Vec<String> = shape.exports(engine).map(|(name, _)| name.to_owned()).collect();
+        exports.sort_unstable();
         let world = shape.exports(engine).find_map(|(name, item)| match item.ty {
             ComponentItem::ComponentFunc(_) if name == WORKFLOW_EXPORT => Some(World::Workflow),
             ComponentItem::ComponentInstance(_) if name.starts_with(COMMAND_EXPORT) => Some(World::Command),
             _ => None,
         });
         let Some(world) = world else {
-            let exports: Vec<String> = shape.exports(engine).map(|(name, _)| format!("`{name}`")).collect();
+            let exports: Vec<String> = exports.iter().map(|name| format!("`{name}`")).collect();
             return Err(UploadError::UnknownWorld { exports: in_words(&exports) });
         };
         let linked = linker
@@ -114,7 +124,7 @@ impl Prepared {
             World::Workflow => Entry::Workflow(WorkflowPre::new(linked).map_err(mistyped)?),
             World::Command => Entry::Command(CommandPre::new(linked).map_err(mistyped)?),
         };
-        Ok(Self { digest, imports, entry })
+        Ok(Self { digest, imports, exports, entry })
     }
 }
 

@@ -72,7 +72,8 @@ impl Registry {
         let cell = self.cell(digest);
         let made = cell.get_or_try_init(|| self.make(digest, bytes)).await;
         let prepared = made.inspect_err(|_| self.forget(digest))?;
-        Ok(Inspected { digest, world: prepared.world(), imports: prepared.imports().to_vec(), size })
+        let (imports, exports) = (prepared.imports().to_vec(), prepared.exports().to_vec());
+        Ok(Inspected { digest, world: prepared.world(), imports, exports, size })
     }
 
     /// A component by digest: from memory, from the cache, or from what `load` gives.

@@ -56,6 +56,7 @@ pub async fn open(url: String) -> Outcome<(Storage, NewRun)> {
         digest: Digest::of(bytes),
         world: "factotum:workflow".into(),
         imports: vec![],
+        exports: Vec::new(),
         size: bytes.len() as u64,
         created_by: org.base_account,
         created_at: now,

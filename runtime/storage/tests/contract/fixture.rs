@@ -48,6 +48,7 @@ pub async fn workflow(
             digest: Digest::of(bytes),
             world: "factotum:workflow".into(),
             imports: vec!["factotum:workflow/log".into()],
+            exports: Vec::new(),
             size: bytes.len() as u64,
             created_by: org.base_account,
             created_at: org.created_at,

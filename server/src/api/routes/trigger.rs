@@ -59,6 +59,17 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             change,
         )
         .add(
+            Endpoint::post(
+                "/api/v1/triggers/{id}/regenerate",
+                "regenerateTrigger",
+                "Give a webhook another URL; needs each grant of its workflow",
+            )
+            .grant(Action::TRIGGERS_UPDATE)
+            .gives::<TriggerView>(200, "The trigger, with its new url; the old one leads nowhere")
+            .refuses(409, "The trigger is no webhook"),
+            regenerate,
+        )
+        .add(
             Endpoint::delete(at, "deleteTrigger", "Delete a trigger")
                 .grant(Action::TRIGGERS_DELETE)
                 .gives_nothing(204, "Deleted"),
@@ -106,6 +117,17 @@ async fn change(
     change: Json<Change>,
 ) -> Answer<Answered<TriggerView>> {
     Ok(Answered(trigger::change(&services, &caller, &id, change.value).await?.view()))
+}
+
+async fn regenerate(
+    services: State,
+    caller: Caller,
+    Path(id): Path<String>,
+    idempotency: IdempotencyKey,
+) -> Answer<Answered<TriggerView>> {
+    let once = idempotency.over(&[])?;
+    let shown = trigger::regenerate(&services, &caller, &id, once.as_ref()).await?;
+    Ok(Answered(shown.view()))
 }
 
 async fn delete(services: State, caller: Caller, Path(id): Path<String>) -> Answer<StatusCode> {

@@ -53,6 +53,7 @@ pub async fn push(
         digest: inspected.digest,
         world: inspected.world.as_str().to_owned(),
         imports: inspected.imports,
+        exports: inspected.exports,
         size: inspected.size,
         created_by: caller.principal.id,
         created_at: services.now(),
@@ -84,6 +85,6 @@ async fn store(work: &mut Work<'_>, plugin: Plugin, bytes: &[u8]) -> Result<(Plu
     Ok((plugin, true))
 }
 
-fn refused(error: UploadError) -> OperationError {
+pub(super) fn refused(error: UploadError) -> OperationError {
     OperationError::Component(error.to_string())
 }

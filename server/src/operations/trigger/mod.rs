@@ -3,12 +3,20 @@
 mod change;
 mod create;
 mod delete;
+mod preview;
 mod read;
+mod regenerate;
+mod secret;
+mod test;
 
 pub use change::{Change, change};
 pub use create::{NewTrigger, create};
 pub use delete::delete;
+pub use preview::{Preview, preview};
 pub use read::{get, list};
+pub use regenerate::regenerate;
+pub use secret::fresh_secret;
+pub use test::{Sample, Tested, test};
 
 use factotum_schedule::{Firing, Schedule};
 use factotum_storage::triggers::Trigger;

@@ -86,6 +86,7 @@ pub fn ask(world: &World, operation: &Operation) -> Answer {
             api.post(&operation.path, &spec)
         }
         "deleteTrigger" => api.delete(&at("triggers", "spare trigger", "")),
+        "regenerateTrigger" => api.post(&at("triggers", "regenerated trigger", "/regenerate"), &json!({})),
         "changeTrigger" => api.patch(&at("triggers", "triggers", ""), &json!({"paused": false})),
         "deleteWorkflow" => api.delete("/api/v1/workflows/spare"),
         "pauseWorkflow" => api.patch("/api/v1/workflows/hello", &json!({"paused": true})),

@@ -98,7 +98,7 @@ impl World {
         let hook = api.trigger("echo", "webhook", &json!({"methods": METHODS}));
         let url = text(&hook["url"]);
         let path = url[url.find("/hooks/").unwrap()..].to_owned();
-        let spare = text(&api.trigger("echo", "webhook", &json!({})));
+        let [spare, regenerated] = [(); 2].map(|()| text(&api.trigger("echo", "webhook", &json!({}))));
         let delivered = self.server.stranger().post(&path, &json!({"n": 1})).expect(202);
         let run = api.wait_end(&text(&delivered["run"]));
         api.patch("/api/v1/workflows/held", &json!({"paused": true})).expect(200);
@@ -108,6 +108,7 @@ impl World {
             ("hooks", path),
             ("triggers", text(&hook)),
             ("spare trigger", spare),
+            ("regenerated trigger", regenerated),
             ("runs", text(&run)),
             ("events", text(&run["event"])),
             ("held run", held),

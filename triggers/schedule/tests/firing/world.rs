@@ -88,6 +88,7 @@ impl World {
             digest: Digest::of(bytes),
             world: "factotum:workflow".into(),
             imports: vec![],
+            exports: Vec::new(),
             size: bytes.len() as u64,
             created_by: org.base_account,
             created_at: now,

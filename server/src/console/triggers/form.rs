@@ -1,0 +1,262 @@
+//! The form of a trigger: what its configuration is as fields, and back again. What must hold: a field has the name that the configuration has, so that a
+//! refusal stands beside it; a secret that was typed is not sent back.
+
+use axum::response::Response;
+use factotum_model::trigger::TriggerKind;
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use crate::console::fields::{Faults, Fields};
+use crate::operations::OperationError;
+
+/// How a field stands in a configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Number,
+    /// Several values of one name.
+    Many,
+}
+
+const WEBHOOK: [(&str, Form); 16] = [
+    ("reply", Form::Text),
+    ("reply_timeout_ms", Form::Number),
+    ("methods", Form::Many),
+    ("max_body_bytes", Form::Number),
+    ("verify.preset", Form::Text),
+    ("verify.header", Form::Text),
+    ("verify.algorithm", Form::Text),
+    ("verify.encoding", Form::Text),
+    ("verify.prefix", Form::Text),
+    ("verify.timestamp_header", Form::Text),
+    ("verify.tolerance_s", Form::Number),
+    ("dedup.header", Form::Text),
+    ("dedup.window_days", Form::Number),
+    ("rate.per_minute", Form::Number),
+    ("rate.burst", Form::Number),
+    // Not of the configuration as it is shown: it never comes out again.
+    (SECRETS, Form::Many),
+];
+const SCHEDULE: [(&str, Form); 5] = [
+    ("cron", Form::Text),
+    ("timezone", Form::Text),
+    ("missed.policy", Form::Text),
+    ("missed.window_s", Form::Number),
+    ("overlap", Form::Text),
+];
+/// The field of the secrets, one a line.
+pub(super) const SECRETS: &str = "verify.secrets";
+/// The preset of the form that GitHub's documentation describes; in the configuration it is what it stands for.
+const GITHUB: &str = "github";
+
+/// The fields as they stand in the form.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Typed(Vec<(String, String)>);
+
+impl Typed {
+    /// What a form shows first.
+    pub(super) fn blank(kind: TriggerKind) -> Self {
+        let config = match kind {
+            TriggerKind::Schedule => {
+                json!({"cron": "0 9 * * MON-FRI", "timezone": "UTC", "missed": {"policy": "last", "window_s": 3600}})
+            }
+            _ => {
+                json!({"methods": ["POST"], "reply": "accepted", "verify": {"preset": "hmac", "header": "X-Signature"}})
+            }
+        };
+        Self::of(&config)
+    }
+
+    /// A configuration that is there.
+    pub(super) fn of(config: &Value) -> Self {
+        let mut pairs = Vec::new();
+        flatten("", config, &mut pairs);
+        Self(pairs)
+    }
+
+    /// What was typed, but for secrets.
+    pub(super) fn read(kind: TriggerKind, fields: &Fields) -> Self {
+        let mut pairs = Vec::new();
+        for (name, form) in table(kind).iter().filter(|(name, _)| *name != SECRETS) {
+            match form {
+                Form::Many => {
+                    pairs.extend(fields.all(name).into_iter().map(|value| ((*name).to_owned(), value)))
+                }
+                Form::Text | Form::Number => {
+                    pairs.extend(fields.some(name).map(|value| ((*name).to_owned(), value)))
+                }
+            }
+        }
+        Self(pairs)
+    }
+
+    /// A field's value; empty if it has none.
+    pub(super) fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value)
+    }
+
+    /// Whether a field that has several values has this one.
+    pub(super) fn has(&self, name: &str, value: &str) -> bool {
+        self.0.iter().any(|(own, found)| own == name && found == value)
+    }
+
+    /// The configuration as the operation takes it. Secrets that are typed are among it.
+    pub(super) fn config(&self, kind: TriggerKind, fields: &Fields) -> Result<Value, OperationError> {
+        let mut config = Map::new();
+        for (name, form) in table(kind) {
+            let value = match form {
+                _ if *name == SECRETS => {
+                    let lines = fields.secret(SECRETS);
+                    let lines: Vec<_> =
+                        lines.expose().lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+                    (!lines.is_empty()).then(|| json!(lines))
+                }
+                Form::Many => {
+                    let all: Vec<_> =
+                        self.0.iter().filter(|(own, _)| own == name).map(|(_, value)| value).collect();
+                    Some(json!(all))
+                }
+                Form::Text => Some(json!(self.get(name))).filter(|value| value != ""),
+                Form::Number => number(name, self.get(name))?,
+            };
+            if let Some(value) = value {
+                set(&mut config, name, value);
+            }
+        }
+        if self.get("verify.preset") == "none" {
+            // It is said that nothing is checked. A secret that is given all the same is refused: who gives one expects it to be used.
+            if let Some(verify) = config.get_mut("verify").and_then(Value::as_object_mut) {
+                verify.retain(|name, _| name == "preset" || name == "secrets");
+            }
+        }
+        if config.get("verify").is_some_and(|verify| verify["preset"] == GITHUB) {
+            set(&mut config, "verify.preset", json!("hmac"));
+            set(&mut config, "verify.header", json!("X-Hub-Signature-256"));
+            set(&mut config, "verify.prefix", json!("sha256="));
+            set(&mut config, "dedup.header", json!("X-GitHub-Delivery"));
+        }
+        Ok(Value::Object(config))
+    }
+}
+
+fn table(kind: TriggerKind) -> &'static [(&'static str, Form)] {
+    match kind {
+        TriggerKind::Schedule => &SCHEDULE,
+        _ => &WEBHOOK,
+    }
+}
+
+fn number(name: &str, typed: &str) -> Result<Option<Value>, OperationError> {
+    if typed.is_empty() {
+        return Ok(None);
+    }
+    let number = typed.parse::<u64>();
+    number
+        .map(|number| Some(json!(number)))
+        .map_err(|_| OperationError::invalid(name, "a whole number is expected"))
+}
+
+/// Sets `a.b` in an object; none of the tables goes deeper.
+fn set(config: &mut Map<String, Value>, name: &str, value: Value) {
+    match name.split_once('.') {
+        None => {
+            config.insert(name.to_owned(), value);
+        }
+        Some((outer, inner)) => {
+            let object = config.entry(outer).or_insert_with(|| json!({}));
+            if let Some(object) = object.as_object_mut() {
+                object.insert(inner.to_owned(), value);
+            }
+        }
+    }
+}
+
+fn flatten(path: &str, value: &Value, pairs: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                flatten(&path, value, pairs);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| flatten(path, item, pairs)),
+        Value::Null => {}
+        Value::String(text) => pairs.push((path.to_owned(), text.clone())),
+        other => pairs.push((path.to_owned(), other.to_string())),
+    }
+}
+
+/// What is wrong, beside the field that it is about: the operation names it within `config`.
+pub(super) fn faults(
+    error: OperationError,
+) -> Result<(StatusCode, Faults), crate::console::refusal::Refusal> {
+    match error {
+        OperationError::Invalid { field, reason } => {
+            let field = field.strip_prefix("config.").unwrap_or(&field);
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, Faults::beside(field, reason)))
+        }
+        other => Faults::with_status(other),
+    }
+}
+
+/// The kind that a form or an address names.
+pub(super) fn kind_of(word: &str) -> Option<TriggerKind> {
+    TriggerKind::from_word(word).filter(|kind| matches!(kind, TriggerKind::Webhook | TriggerKind::Schedule))
+}
+
+/// What a handler of a form gives.
+pub(super) type Answered = Result<Response, crate::console::refusal::Refusal>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(pairs: &[(&str, &str)]) -> Fields {
+        Fields::of(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    fn config(kind: TriggerKind, pairs: &[(&str, &str)]) -> Result<Value, OperationError> {
+        let fields = sent(pairs);
+        Typed::read(kind, &fields).config(kind, &fields)
+    }
+
+    #[test]
+    fn a_configuration_survives_its_form() {
+        let stored = json!({
+            "reply": "outcome", "reply_timeout_ms": 5, "methods": ["PUT", "POST"], "max_body_bytes": 9,
+            "verify": {"preset": "hmac", "header": "X-S", "prefix": "v1=", "tolerance_s": 60, "timestamp_header": "X-T"},
+            "dedup": {"header": "X-Id", "window_days": 3},
+        });
+        let typed = Typed::of(&stored);
+        assert_eq!(typed.config(TriggerKind::Webhook, &sent(&[])).unwrap(), stored);
+        assert!(typed.has("methods", "PUT") && !typed.has("methods", "GET"));
+        let schedule = json!({"cron": "@daily", "timezone": "UTC", "missed": {"policy": "all", "window_s": 0}, "overlap": "skip"});
+        assert_eq!(Typed::of(&schedule).config(TriggerKind::Schedule, &sent(&[])).unwrap(), schedule);
+    }
+
+    #[test]
+    fn secrets_go_in_and_stay_out_of_what_is_shown() {
+        let pairs = [
+            ("verify.preset", "hmac"),
+            (SECRETS, " correct-horse \r\n\r\nan-older-one\r\n"),
+            ("methods", "POST"),
+        ];
+        let config = config(TriggerKind::Webhook, &pairs).unwrap();
+        assert_eq!(config["verify"]["secrets"], json!(["correct-horse", "an-older-one"]));
+        assert!(!format!("{:?}", Typed::read(TriggerKind::Webhook, &sent(&pairs))).contains("horse"));
+    }
+
+    #[test]
+    fn github_is_what_its_documentation_says() {
+        let config =
+            config(TriggerKind::Webhook, &[("verify.preset", "github"), (SECRETS, "correct-horse")]).unwrap();
+        assert_eq!(config["verify"]["header"], "X-Hub-Signature-256");
+        assert_eq!(config["dedup"]["header"], "X-GitHub-Delivery");
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_named() {
+        let error = config(TriggerKind::Schedule, &[("missed.window_s", "an hour")]).unwrap_err();
+        assert!(matches!(error, OperationError::Invalid { field, .. } if field == "missed.window_s"));
+    }
+}

@@ -1,0 +1,365 @@
+//! Triggers: which there are, what each does next, its URL, a test delivery; pausing, regenerating, deleting. What must hold: a webhook's URL is shown only to
+//! those to whom the operation gives it; a test goes the way that every delivery goes.
+
+mod edit;
+mod form;
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, Query};
+use bytes::Bytes;
+use factotum_model::Action;
+use factotum_model::trigger::TriggerKind;
+use http::{HeaderValue, StatusCode};
+use serde::Deserialize;
+
+use super::fields::{Faults, Fields};
+use super::frame::{Entry, Frame, Section};
+use super::page::{go, page};
+use super::plugins::grouped;
+use super::refusal::Refusal;
+use super::viewer::Viewer;
+use super::{Pages, Shown};
+use crate::api::endpoint::{Endpoint, Routes};
+use crate::api::parameters::page as page_of;
+use crate::api::routes::State;
+use crate::operations::trigger::{self, Change, Sample, Tested};
+use crate::operations::{OperationError, Services};
+use crate::view::harmless;
+use edit::FiringView;
+use form::Typed;
+
+const HERE: &str = "/triggers";
+/// What a test delivery's body is at first.
+const SAMPLE: &str = "{\n  \"test\": true\n}";
+/// How much of an answer is shown, in bytes.
+const SHOWN_BYTES: usize = 16 << 10;
+
+/// What the console knows of it.
+pub const PAGES: Pages = Pages {
+    routes,
+    menu: Some(Entry {
+        path: HERE,
+        label: "Triggers",
+        section: Section::Main,
+        needs: Some(Action::TRIGGERS_READ),
+    }),
+};
+
+fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
+    let changing = |path, id, summary| Endpoint::post(path, id, summary).grant(Action::TRIGGERS_UPDATE);
+    let routes = routes
+        .add(Endpoint::get(HERE, "page.triggers", "Triggers").grant(Action::TRIGGERS_READ), list)
+        .add(Endpoint::get("/triggers/{id}", "page.trigger", "A trigger").grant(Action::TRIGGERS_READ), show)
+        .add(changing("/triggers/{id}/pause", "page.trigger.pause", "Pause a trigger"), pause)
+        .add(changing("/triggers/{id}/resume", "page.trigger.resume", "Resume a trigger"), resume)
+        .add(
+            changing("/triggers/{id}/regenerate", "page.trigger.regenerate", "Give a webhook another URL"),
+            regenerate,
+        )
+        .add(changing("/triggers/{id}/test", "page.trigger.test", "Send a webhook a test delivery"), test)
+        .add(
+            Endpoint::post("/triggers/{id}/delete", "page.trigger.delete", "Delete a trigger")
+                .grant(Action::TRIGGERS_DELETE),
+            delete,
+        );
+    edit::routes(routes)
+}
+
+/// A trigger in a list.
+pub struct Summary {
+    /// Its id.
+    pub id: String,
+    /// What it starts.
+    pub workflow: String,
+    /// webhook or schedule.
+    pub kind: &'static str,
+    /// When it fires, or how a sender proves itself.
+    pub what: String,
+    /// Whether it starts nothing for now.
+    pub paused: bool,
+    /// When it is due next, as its zone's clock shows it.
+    pub next: Option<String>,
+    /// What it took and refused.
+    pub counts: String,
+}
+
+impl From<&trigger::Shown> for Summary {
+    fn from(shown: &trigger::Shown) -> Self {
+        let (trigger, typed) = (&shown.trigger, Typed::of(&shown.trigger.config));
+        let counts = trigger.counts;
+        let next = shown.firings.as_ref().and_then(|all| all.first());
+        Self {
+            id: trigger.id.to_string(),
+            workflow: trigger.workflow.clone(),
+            kind: trigger.kind.as_str(),
+            what: match trigger.kind {
+                TriggerKind::Schedule => format!("{} {}", typed.get("cron"), typed.get("timezone")),
+                _ if typed.get("verify.preset") == "hmac" => {
+                    format!("signed in {}", typed.get("verify.header"))
+                }
+                _ => "not signed".to_owned(),
+            },
+            paused: trigger.paused_at.is_some(),
+            next: next.map(|firing| FiringView::from(firing).local),
+            counts: match trigger.kind {
+                TriggerKind::Webhook => format!(
+                    "{} taken, {} refused, {} repeated",
+                    grouped(counts.accepted),
+                    grouped(counts.rejected),
+                    grouped(counts.duplicates)
+                ),
+                _ => String::new(),
+            },
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "triggers/page.html")]
+struct TriggersPage {
+    frame: Frame,
+    triggers: Vec<Summary>,
+    next: Option<String>,
+    workflow: Option<String>,
+    may_create: bool,
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    cursor: Option<String>,
+    workflow: Option<String>,
+}
+
+async fn list(services: State, viewer: Viewer, Query(asked): Query<Asked>) -> Shown {
+    let part = page_of(None, asked.cursor.as_deref())?;
+    let workflow = asked.workflow.filter(|name| !name.is_empty());
+    let found = trigger::list(&services, &viewer.caller, workflow.as_deref(), part).await?;
+    let shown = TriggersPage {
+        triggers: found.items.iter().map(Summary::from).collect(),
+        next: found.next,
+        workflow,
+        may_create: viewer.may(Action::TRIGGERS_CREATE),
+        frame: viewer.frame("Triggers", HERE),
+    };
+    Ok(page(StatusCode::OK, &shown))
+}
+
+/// What a test delivery was answered, as a page shows it.
+struct AnswerView {
+    status: String,
+    fine: bool,
+    content_type: String,
+    body: String,
+    run: Option<String>,
+}
+
+impl From<&Tested> for AnswerView {
+    fn from(tested: &Tested) -> Self {
+        let answer = &tested.answer;
+        let body = String::from_utf8_lossy(&answer.body[..answer.body.len().min(SHOWN_BYTES)]);
+        // JSON as it can be read; anything else as it came.
+        let body = match serde_json::from_str::<serde_json::Value>(&body) {
+            Ok(json) => serde_json::to_string_pretty(&json).unwrap_or_default(),
+            Err(_) => body.into_owned(),
+        };
+        Self {
+            status: answer.status.to_string(),
+            fine: answer.status.is_success(),
+            content_type: answer
+                .headers
+                .get(http::header::CONTENT_TYPE)
+                .and_then(|kind| kind.to_str().ok())
+                .unwrap_or_default()
+                .to_owned(),
+            body: body.lines().map(harmless::shown).collect::<Vec<_>>().join("\n"),
+            run: tested.run.map(|run| run.to_string()),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "triggers/one.html")]
+struct TriggerPage {
+    frame: Frame,
+    faults: Faults,
+    id: String,
+    summary: Summary,
+    is_webhook: bool,
+    url: Option<String>,
+    /// Name and value of what is set.
+    facts: Vec<(&'static str, String)>,
+    firings: Vec<FiringView>,
+    paused_at: Option<String>,
+    created_at: String,
+    updated_at: String,
+    body: String,
+    answer: Option<AnswerView>,
+    regenerated: bool,
+    may_update: bool,
+    may_delete: bool,
+    may_run: bool,
+}
+
+/// What is set, in words.
+fn facts(kind: TriggerKind, typed: &Typed) -> Vec<(&'static str, String)> {
+    let text = |name: &str| typed.get(name).to_owned();
+    if kind == TriggerKind::Schedule {
+        let missed = match typed.get("missed.policy") {
+            "none" => "left out".to_owned(),
+            "all" => format!("all of the last {} seconds are made up for", typed.get("missed.window_s")),
+            _ => format!("the newest of the last {} seconds is made up for", typed.get("missed.window_s")),
+        };
+        let overlap = match typed.get("overlap") {
+            "skip" => "the new firing is left out",
+            _ => "it fires all the same",
+        };
+        return vec![
+            ("Cron", text("cron")),
+            ("Time zone", text("timezone")),
+            ("Missed firings", missed),
+            ("While the one before still runs", overlap.to_owned()),
+        ];
+    }
+    let mut facts = Vec::new();
+    let reply = match typed.get("reply") {
+        "outcome" => format!(
+            "the workflow's answer, or after {} ms that it is accepted",
+            typed.get("reply_timeout_ms")
+        ),
+        _ => "that it is accepted, with the run's id".to_owned(),
+    };
+    facts.push(("Answers", reply));
+    if typed.get("verify.preset") == "hmac" {
+        let or = |name: &str, default: &str| match typed.get(name) {
+            "" => default.to_owned(),
+            value => value.to_owned(),
+        };
+        let prefix = typed.get("verify.prefix");
+        let after = if prefix.is_empty() { String::new() } else { format!(" after {prefix}") };
+        let algorithm = or("verify.algorithm", "sha256");
+        let how = or("verify.encoding", "hex");
+        facts.push((
+            "Signature",
+            format!("HMAC {algorithm}, {how}, in {}{after}", typed.get("verify.header")),
+        ));
+        let time = typed.get("verify.timestamp_header");
+        let fresh = if time.is_empty() {
+            "not asked for: a delivery that somebody copied can be sent again".to_owned()
+        } else {
+            format!("{time}, at most {} s from now", or("verify.tolerance_s", "300"))
+        };
+        facts.push(("Time of signing", fresh));
+        facts.push(("Secret", "stored encrypted, and never shown".to_owned()));
+    } else {
+        facts.push(("Signature", "none: who has the URL can start the workflow".to_owned()));
+    }
+    let dedup = typed.get("dedup.header");
+    let named = if dedup.is_empty() {
+        "each delivery is new".to_owned()
+    } else {
+        format!("{dedup} names a delivery, for {} days", typed.get("dedup.window_days"))
+    };
+    facts.push(("Repeated deliveries", named));
+    if !typed.get("rate.per_minute").is_empty() {
+        let (minute, burst) = (typed.get("rate.per_minute"), typed.get("rate.burst"));
+        facts.push(("Rate", format!("{minute} a minute, {burst} at once")));
+    }
+    let taken = ["POST", "PUT", "PATCH", "GET", "DELETE", "HEAD", "OPTIONS"];
+    let taken: Vec<_> = taken.into_iter().filter(|method| typed.has("methods", method)).collect();
+    facts.push(("Methods", taken.join(", ")));
+    let most = typed.get("max_body_bytes").parse().map(grouped).unwrap_or_default();
+    facts.push(("Largest body", format!("{most} bytes")));
+    facts
+}
+
+async fn one(services: &Services, viewer: &Viewer, id: &str) -> Result<TriggerPage, Refusal> {
+    let shown = trigger::get(services, &viewer.caller, id).await?;
+    Ok(of(viewer, shown))
+}
+
+fn of(viewer: &Viewer, shown: trigger::Shown) -> TriggerPage {
+    let trigger = &shown.trigger;
+    let may = |action| viewer.may_named(action, &trigger.workflow);
+    TriggerPage {
+        frame: viewer.frame(format!("{} of {}", trigger.kind.as_str(), trigger.workflow), HERE),
+        faults: Faults::default(),
+        id: trigger.id.to_string(),
+        summary: Summary::from(&shown),
+        is_webhook: trigger.kind == TriggerKind::Webhook,
+        facts: facts(trigger.kind, &Typed::of(&trigger.config)),
+        firings: shown.firings.iter().flatten().map(FiringView::from).collect(),
+        paused_at: trigger.paused_at.map(|at| at.to_string()),
+        created_at: trigger.created_at.to_string(),
+        updated_at: trigger.updated_at.to_string(),
+        body: SAMPLE.to_owned(),
+        answer: None,
+        regenerated: false,
+        may_update: may(Action::TRIGGERS_UPDATE),
+        may_delete: may(Action::TRIGGERS_DELETE),
+        may_run: may(Action::WORKFLOWS_RUN),
+        url: shown.url,
+    }
+}
+
+async fn show(services: State, viewer: Viewer, Path(id): Path<String>) -> Shown {
+    Ok(page(StatusCode::OK, &one(&services, &viewer, &id).await?))
+}
+
+/// The trigger's page again, with what stood in the way of a change.
+async fn refused(services: &Services, viewer: &Viewer, id: &str, error: OperationError) -> Shown {
+    let (status, faults) = form::faults(error)?;
+    let shown = one(services, viewer, id).await?;
+    Ok(page(status, &TriggerPage { faults, ..shown }))
+}
+
+async fn set_paused(services: &Services, viewer: &Viewer, id: &str, paused: bool) -> Shown {
+    let change = Change { paused: Some(paused), config: None };
+    match trigger::change(services, &viewer.caller, id, change).await {
+        Ok(_) => Ok(go(&format!("{HERE}/{id}"))),
+        Err(error) => refused(services, viewer, id, error).await,
+    }
+}
+
+async fn pause(services: State, viewer: Viewer, Path(id): Path<String>) -> Shown {
+    set_paused(&services, &viewer, &id, true).await
+}
+
+async fn resume(services: State, viewer: Viewer, Path(id): Path<String>) -> Shown {
+    set_paused(&services, &viewer, &id, false).await
+}
+
+async fn regenerate(services: State, viewer: Viewer, Path(id): Path<String>) -> Shown {
+    match trigger::regenerate(&services, &viewer.caller, &id, None).await {
+        Ok(made) => Ok(page(StatusCode::OK, &TriggerPage { regenerated: true, ..of(&viewer, made) })),
+        Err(error) => refused(&services, &viewer, &id, error).await,
+    }
+}
+
+async fn test(services: State, viewer: Viewer, Path(id): Path<String>, fields: Fields) -> Shown {
+    let body = fields.text("body");
+    let is_json = serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok();
+    let sample = Sample {
+        content_type: HeaderValue::from_static(if is_json {
+            "application/json"
+        } else {
+            "text/plain; charset=utf-8"
+        }),
+        body: Bytes::from(body.clone()),
+    };
+    match trigger::test(&services, &viewer.caller, &id, sample).await {
+        Ok(tested) => {
+            let shown = one(&services, &viewer, &id).await?;
+            Ok(page(StatusCode::OK, &TriggerPage { answer: Some(AnswerView::from(&tested)), body, ..shown }))
+        }
+        Err(error) => refused(&services, &viewer, &id, error).await,
+    }
+}
+
+async fn delete(services: State, viewer: Viewer, Path(id): Path<String>) -> Shown {
+    match trigger::delete(&services, &viewer.caller, &id).await {
+        Ok(()) => Ok(go(HERE)),
+        Err(error) => refused(&services, &viewer, &id, error).await,
+    }
+}

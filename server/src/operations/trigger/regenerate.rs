@@ -1,0 +1,55 @@
+//! Giving a webhook another URL. What must hold: the old one leads nowhere once this is answered, on other nodes a second later; it needs what making the
+//! trigger needs.
+
+use factotum_model::audit::Target;
+use factotum_model::trigger::TriggerKind;
+use factotum_model::{Action, TriggerId};
+use factotum_storage::{triggers, workflows};
+
+use super::{Shown, no_randomness, url};
+use crate::operations::{Caller, Once, OperationError, Services, Work};
+use crate::view::trigger::TriggerView;
+
+/// Regenerates it; the trigger with its new URL.
+pub async fn regenerate(
+    services: &Services,
+    caller: &Caller,
+    id: &str,
+    once: Option<&Once>,
+) -> Result<Shown, OperationError> {
+    let target = Target::new("trigger", id);
+    let mut work =
+        Work::begin(services, caller, "trigger.regenerate", Some(target)).await?.once(once).await?;
+    let done = write(&mut work, id).await;
+    let shown = work.end(done).await?;
+    services.webhooks.forget(shown.trigger.id);
+    Ok(shown)
+}
+
+async fn write(work: &mut Work<'_>, id: &str) -> Result<Shown, OperationError> {
+    let org = work.caller.org_id;
+    let found = match id.parse::<TriggerId>() {
+        Ok(id) => triggers::get(&mut work.tx, org, id).await?,
+        Err(_) => None,
+    };
+    work.authorize(Action::TRIGGERS_UPDATE, found.as_ref().map(|t| t.workflow.as_str()))?;
+    let before = found.ok_or(OperationError::NotFound)?;
+    work.workflow(&before.workflow);
+    let workflow =
+        workflows::get(&mut work.tx, org, before.workflow_id).await?.ok_or(OperationError::NotFound)?;
+    work.holds(&workflow.grants, "the workflow")?;
+    if before.kind != TriggerKind::Webhook {
+        let reason = format!("only a webhook has a URL; this trigger is of kind {}", before.kind.as_str());
+        return Err(OperationError::Conflict(reason));
+    }
+    let mut entropy = [0; factotum_webhook::token::ENTROPY_BYTES];
+    getrandom::fill(&mut entropy).map_err(no_randomness)?;
+    let storage = &work.services.storage;
+    let token =
+        factotum_webhook::stored::regenerate(storage, &mut work.tx, &before, &entropy, work.now).await?;
+    let token = token.ok_or(OperationError::NotFound)?;
+    let trigger = triggers::get(&mut work.tx, org, before.id).await?.ok_or(OperationError::NotFound)?;
+    // The URL is not kept for a repetition of the request: it is shown to who asks for the trigger.
+    work.answered(200, &TriggerView::new(&trigger, None, None)).await?;
+    Ok(Shown { trigger, url: Some(url(work.services, &token)), firings: None })
+}

@@ -1,0 +1,82 @@
+//! A test delivery: a sample, signed with the trigger's own secret, sent through the path that every delivery takes. What must hold: who sends one
+//! holds what making the trigger needs, as the run has the base account's rights; that somebody tried is on the record before it happens.
+
+use bytes::Bytes;
+use factotum_model::audit::Target;
+use factotum_model::trigger::{TriggerKind, WebhookConfig};
+use factotum_model::{Action, RequestId, RunId, TriggerId};
+use factotum_storage::{triggers, workflows};
+use factotum_webhook::{Answer, Token, sample};
+use http::HeaderValue;
+use http_body_util::Full;
+use serde_json::Value;
+
+use crate::operations::{Caller, OperationError, Services, Work};
+
+/// What a test sends.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// Of what type the body is.
+    pub content_type: HeaderValue,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// What a test delivery was answered.
+#[derive(Debug, Clone)]
+pub struct Tested {
+    /// What a sender would have been answered.
+    pub answer: Answer,
+    /// The run that it started, where the answer names one.
+    pub run: Option<RunId>,
+}
+
+/// Sends one, and waits for its answer.
+pub async fn test(
+    services: &Services,
+    caller: &Caller,
+    id: &str,
+    sent: Sample,
+) -> Result<Tested, OperationError> {
+    let target = Target::new("trigger", id);
+    let mut work = Work::begin(services, caller, "trigger.test", Some(target)).await?;
+    let done = open(&mut work, id).await;
+    let (token, config) = work.end(done).await?;
+    // A name of its own, so that it is no repetition of another.
+    let name = format!("test-{}", RequestId::random());
+    let delivery = sample::delivery(&config, &sent.content_type, &sent.body, &name, services.now());
+    let origin = caller.stored_origin();
+    let answer = services.webhooks.receive(token.expose(), delivery, origin, Full::new(sent.body)).await;
+    Ok(Tested { run: run_of(&answer), answer })
+}
+
+async fn open(work: &mut Work<'_>, id: &str) -> Result<(Token, WebhookConfig), OperationError> {
+    let org = work.caller.org_id;
+    let found = match id.parse::<TriggerId>() {
+        Ok(id) => triggers::get(&mut work.tx, org, id).await?,
+        Err(_) => None,
+    };
+    work.authorize(Action::TRIGGERS_UPDATE, found.as_ref().map(|t| t.workflow.as_str()))?;
+    let trigger = found.ok_or(OperationError::NotFound)?;
+    work.workflow(&trigger.workflow);
+    let workflow =
+        workflows::get(&mut work.tx, org, trigger.workflow_id).await?.ok_or(OperationError::NotFound)?;
+    work.holds(&workflow.grants, "the workflow")?;
+    if trigger.kind != TriggerKind::Webhook {
+        let kind = trigger.kind.as_str();
+        let reason = format!(
+            "only a webhook takes deliveries; this trigger is of kind {kind}. Run the workflow instead"
+        );
+        return Err(OperationError::Conflict(reason));
+    }
+    Ok(factotum_webhook::stored::open(&work.services.storage, &mut work.tx, &trigger).await?)
+}
+
+/// `{"run": "run_…"}`: what is answered before the outcome is known.
+fn run_of(answer: &Answer) -> Option<RunId> {
+    if answer.status != http::StatusCode::ACCEPTED {
+        return None;
+    }
+    let body: Value = serde_json::from_slice(&answer.body).ok()?;
+    body["run"].as_str()?.parse().ok()
+}
