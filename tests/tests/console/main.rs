@@ -5,6 +5,7 @@ mod account;
 mod api_keys;
 mod chromium;
 mod first_steps;
+mod hostile_pages;
 mod log_in;
 mod members;
 mod provider;
