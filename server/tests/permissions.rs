@@ -353,7 +353,11 @@ async fn every_page_is_for_people_who_have_its_grant() {
         };
         let (nobody, key) = (ask(None).await, ask(Some(&full)).await);
         if endpoint.needs != Needs::Nothing {
-            assert_eq!(nobody, StatusCode::SEE_OTHER, "{method} {path} without a session leads to the log-in");
+            assert_eq!(
+                nobody,
+                StatusCode::SEE_OTHER,
+                "{method} {path} without a session leads to the log-in"
+            );
             assert_eq!(key, StatusCode::FORBIDDEN, "{method} {path} with a key of all grants");
         }
         let mut roles = String::new();
@@ -372,7 +376,17 @@ async fn every_page_is_for_people_who_have_its_grant() {
             assert!(!status.is_server_error(), "{role}: {method} {path} {status}");
             roles.extend([", ", role, " ", status.as_str()]);
         }
-        matrix.extend([method, " ", endpoint.path, ": nobody ", nobody.as_str(), ", key ", key.as_str(), &roles, "\n"]);
+        matrix.extend([
+            method,
+            " ",
+            endpoint.path,
+            ": nobody ",
+            nobody.as_str(),
+            ", key ",
+            key.as_str(),
+            &roles,
+            "\n",
+        ]);
     }
     insta::assert_snapshot!(matrix);
     fixture.services.dispatcher.shut_down().await;

@@ -12,10 +12,10 @@ use uuid::Uuid;
 use super::bits::Bits;
 use super::terms::{Term, terms};
 use super::{BLOCK, ERA};
-use crate::{audit_entries, audit_leaves};
 use crate::connection::Tx;
 use crate::error::StorageError;
 use crate::storage::Storage;
+use crate::{audit_entries, audit_leaves};
 
 /// How long a node may be silent on a block before another takes it over.
 const PATIENCE: Duration = Duration::from_mins(1);

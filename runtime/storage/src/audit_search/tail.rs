@@ -10,8 +10,8 @@ use super::BLOCK;
 use crate::audit_entries::{self, AuditFilter, COLUMNS};
 use crate::audit_filter::Value;
 use crate::connection::Tx;
-use crate::{audit_sealing, dialect};
 use crate::error::StorageError;
+use crate::{audit_sealing, dialect};
 
 /// How many entries are read first, where the columns alone do not decide: a page of what is common is among them.
 const FIRST_CHUNK: u32 = 128;
