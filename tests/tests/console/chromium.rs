@@ -322,6 +322,13 @@ impl Chromium {
         self.screenshot(name);
     }
 
+    /// All that the browser's own log has got since it was read last.
+    #[track_caller]
+    pub fn log(&self) -> Vec<String> {
+        let log = self.now(self.client().issue_cmd(Log));
+        log.as_array().into_iter().flatten().map(|one| one["message"].to_string()).collect()
+    }
+
     /// What the browser's own log says that is an error: refused by the policy, not found, broken scripts.
     #[track_caller]
     pub fn complaints(&self) -> Vec<String> {

@@ -45,7 +45,13 @@ fn a_foreign_page_changes_nothing_and_frames_nothing_and_no_foreign_script_runs(
         for form in ["f", "g"] {
             browser.open(&format!("http://{host}:{port}/"));
             browser.run("document.getElementById(arguments[0]).submit()", &[json!(form)]);
-            browser.wait("the answer", || browser.path().starts_with("/settings/roles").then_some(()).or_else(|| browser.path().starts_with("/login").then_some(())));
+            browser.wait("the answer", || {
+                browser
+                    .path()
+                    .starts_with("/settings/roles")
+                    .then_some(())
+                    .or_else(|| browser.path().starts_with("/login").then_some(()))
+            });
             assert!(!owned(), "{host} {form}");
         }
     }
@@ -55,7 +61,9 @@ fn a_foreign_page_changes_nothing_and_frames_nothing_and_no_foreign_script_runs(
     browser.complaints();
     browser.open(&format!("http://127.0.0.1:{port}/"));
     let refused = browser.wait("the refused frame", || {
-        Some(browser.log()).filter(|log| log.iter().any(|line| line.contains("frame-ancestors") || line.contains("X-Frame-Options")))
+        Some(browser.log()).filter(|log| {
+            log.iter().any(|line| line.contains("frame-ancestors") || line.contains("X-Frame-Options"))
+        })
     });
     assert!(!refused.is_empty());
 
@@ -69,6 +77,8 @@ fn a_foreign_page_changes_nothing_and_frames_nothing_and_no_foreign_script_runs(
     let done = browser.run(script, &[json!(port)]);
     assert_eq!(done[0], Value::Null);
     assert_ne!(done[1], "rgb(255, 0, 0)", "no style of its own either");
-    browser.wait("the policy's word", || browser.log().iter().any(|line| line.contains("Content Security Policy")).then_some(()));
+    browser.wait("the policy's word", || {
+        browser.log().iter().any(|line| line.contains("Content Security Policy")).then_some(())
+    });
     assert_eq!(browser.run("return window.pwned ?? null", &[]), Value::Null);
 }

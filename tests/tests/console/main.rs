@@ -6,6 +6,7 @@ mod api_keys;
 mod chromium;
 mod first_steps;
 mod flows;
+mod hostile_pages;
 mod log_in;
 mod members;
 mod plugins;

@@ -113,8 +113,10 @@ async fn blank(services: State, viewer: Viewer, Query(asked): Query<Asked>) -> S
 }
 
 async fn create(services: State, viewer: Viewer, fields: Fields) -> Shown {
+    // Who may make none is refused by the operation, on the record.
+    let may = viewer.may(Action::API_KEYS_CREATE);
     let made = match asked_for(&fields) {
-        Ok(new) if grants::is_everything(&new.grants) && fields.some("sure").is_none() => {
+        Ok(new) if may && grants::is_everything(&new.grants) && fields.some("sure").is_none() => {
             let words = "Full access: read what stands beside it, and say that you mean it.";
             let shown = NewKeyPage::of(&services, &viewer, &fields, Faults::beside("sure", words)).await?;
             let shown = NewKeyPage { everything: true, ..shown };
@@ -125,6 +127,7 @@ async fn create(services: State, viewer: Viewer, fields: Fields) -> Shown {
     };
     match made {
         Ok(made) => Ok(shown_once(&services, &viewer, made, None)),
+        Err(error) if !may => Err(error.into()),
         Err(error) => {
             let (status, faults) = Faults::answered(error, "grants")?;
             let shown = NewKeyPage::of(&services, &viewer, &fields, faults).await?;

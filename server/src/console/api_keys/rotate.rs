@@ -111,6 +111,8 @@ async fn rotate(services: State, viewer: Viewer, Path(id): Path<String>, fields:
             };
             Ok(shown_once(&services, &viewer, made, old))
         }
+        // Who may rotate none gets no form to try again.
+        Err(error) if !viewer.may(Action::API_KEYS_UPDATE) => Err(error.into()),
         Err(error) => {
             let (status, faults) = Faults::answered(error, "grants")?;
             Ok(page(status, &RotatePage::of(&services, &viewer, &id, Some((faults, &fields))).await?))

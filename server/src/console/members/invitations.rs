@@ -92,6 +92,8 @@ async fn invite(services: State, viewer: Viewer, fields: Fields) -> Shown {
             let inviting = Inviting::of(&services, &viewer, &[]).await?;
             (StatusCode::CREATED, inviting.map(|inviting| Inviting { made, ..inviting }))
         }
+        // Who may invite nobody gets no form to try again.
+        Err(error) if !viewer.may(Action::MEMBERS_CREATE) => return Err(error.into()),
         Err(error) => {
             let (status, faults) = Faults::answered(error, "roles")?;
             let inviting = Inviting::of(&services, &viewer, &new.roles).await?;

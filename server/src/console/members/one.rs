@@ -139,6 +139,8 @@ async fn change(services: State, viewer: Viewer, Path(id): Path<String>, fields:
     let asked = MemberChange { roles: roles.clone() };
     match member::change(&services, &viewer.caller, &id, Ok(asked)).await {
         Ok(_) => Ok(go("/settings/members?done=changed")),
+        // Who may change or remove nobody gets no form to try again.
+        Err(error) if !viewer.may(Action::MEMBERS_UPDATE) => Err(error.into()),
         Err(error) => again(&services, &viewer, &id, error, Some(roles)).await,
     }
 }
@@ -146,6 +148,7 @@ async fn change(services: State, viewer: Viewer, Path(id): Path<String>, fields:
 async fn remove(services: State, viewer: Viewer, Path(id): Path<String>) -> Shown {
     match member::remove(&services, &viewer.caller, &id).await {
         Ok(()) => Ok(go("/settings/members?done=removed")),
+        Err(error) if !viewer.may(Action::MEMBERS_DELETE) => Err(error.into()),
         Err(error) => again(&services, &viewer, &id, error, None).await,
     }
 }

@@ -9,7 +9,7 @@ use http::StatusCode;
 use super::fields::{Faults, Fields};
 use super::frame::Frame;
 use super::login::words;
-use super::page::page;
+use super::page::{go, page};
 use super::{Pages, Shown};
 use crate::api::endpoint::{Endpoint, Needs, Routes};
 use crate::api::routes::State;
@@ -25,6 +25,7 @@ fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     routes
         .add(open(Endpoint::get("/password-reset", "page.reset", "Set a new password")), show)
         .add(open(Endpoint::post("/password-reset", "page.reset.ask", "Ask for a link")), ask)
+        .add(open(Endpoint::get("/password-reset/sent", "page.reset.sent", "A link is on its way")), sent)
         .add(
             open(Endpoint::post("/password-reset/complete", "page.reset.send", "Set a new password")),
             complete,
@@ -65,15 +66,17 @@ async fn show(services: State) -> Shown {
 async fn ask(services: State, visitor: Visitor, fields: Fields) -> Shown {
     let asked = AskReset { email: fields.text("email") };
     match password::ask_reset(&services, &asked, &visitor.origin).await {
-        Ok(()) => Ok(page(
-            StatusCode::ACCEPTED,
-            &DonePage { frame: Frame::bare("Look into your mail"), set: false },
-        )),
+        // On to another page: the link in the mail may be opened where this one is open.
+        Ok(()) => Ok(go("/password-reset/sent")),
         Err(error) => {
             let (status, faults) = Faults::answered(error, "")?;
             Ok(page(status, &ResetPage { email: asked.email, ..ResetPage::new(&services, faults) }))
         }
     }
+}
+
+async fn sent() -> Shown {
+    Ok(page(StatusCode::OK, &DonePage { frame: Frame::bare("Look into your mail"), set: false }))
 }
 
 async fn complete(services: State, visitor: Visitor, fields: Fields) -> Shown {

@@ -143,6 +143,8 @@ async fn create(services: State, viewer: Viewer, fields: Fields) -> Shown {
     };
     match made {
         Ok(_) => Ok(go("/settings/roles?done=made")),
+        // Who may make none gets no form to try again.
+        Err(error) if !viewer.may(Action::ROLES_CREATE) => Err(error.into()),
         Err(error) => {
             let (status, faults) = Faults::answered(error, "grants")?;
             Ok(page(status, &NewRolePage::of(&viewer, &fields, faults)))
@@ -190,6 +192,7 @@ async fn change(services: State, viewer: Viewer, Path(id): Path<String>, fields:
     };
     match changed {
         Ok(_) => Ok(go("/settings/roles?done=changed")),
+        Err(error) if !viewer.may(Action::ROLES_UPDATE) => Err(error.into()),
         Err(error) => {
             let (status, faults) = Faults::answered(error, "grants")?;
             Ok(page(status, &RolePage::of(&services, &viewer, &id, Some((faults, &fields))).await?))
