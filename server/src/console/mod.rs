@@ -4,6 +4,7 @@
 
 pub mod api_keys;
 pub mod assets;
+pub mod audit;
 pub mod fields;
 pub mod frame;
 pub mod invitation;
@@ -14,6 +15,7 @@ pub mod page;
 pub mod password_reset;
 pub mod refusal;
 pub mod setup;
+pub mod unknown;
 pub mod viewer;
 
 use std::sync::Arc;
@@ -44,6 +46,7 @@ static PAGES: &[&Pages] = &[
     &invitation::PAGES,
     &password_reset::PAGES,
     &overview::PAGES,
+    &audit::PAGES,
     &members::PAGES,
     &api_keys::PAGES,
 ];

@@ -1,7 +1,10 @@
 //! The console in a real browser: every page and every task on it. What must hold: what a person sees and can do is what the API would show and allow them; no
 //! page keeps anybody out, runs a foreign script, or offers what would be refused.
 
+mod audit;
 mod chromium;
 mod log_in;
+mod overview;
+mod security;
 
 use chromium::{Chromium, Look};
