@@ -32,7 +32,7 @@ pub async fn count(tx: &mut Tx, org: OrgId, now: Timestamp) -> Result<RunsNow, S
              (SELECT count(*) FROM (SELECT 1 FROM leases WHERE org_id = $1 LIMIT $3) AS a), \
              (SELECT count(*) FROM (SELECT 1 FROM ready WHERE parked = 0 AND org_id = $1 AND due_at <= $2 LIMIT $3) AS b), \
              (SELECT count(*) FROM (SELECT 1 FROM ready WHERE parked = 0 AND org_id = $1 AND due_at > $2 LIMIT $3) AS c), \
-             (SELECT count(*) FROM (SELECT 1 FROM workflows w JOIN ready r ON r.workflow_id = w.id AND r.parked <> 0 WHERE w.org_id = $1 LIMIT $3) AS d), \
+             (SELECT count(*) FROM (SELECT 1 FROM workflows w CROSS JOIN ready r WHERE w.org_id = $1 AND r.workflow_id = w.id AND r.parked <> 0 LIMIT $3) AS d), \
              (SELECT count(*) FROM (SELECT 1 FROM runs WHERE org_id = $1 AND state = 'dead' LIMIT $3) AS e)",
         )
         .bind(org.0)

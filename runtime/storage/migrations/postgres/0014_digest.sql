@@ -7,7 +7,7 @@ CREATE TABLE audit_digests (
 );
 
 -- How many runs ended in a stretch of time, `span` seconds long from `at` on, by how they ended and how long they took: `took` is the number of a
--- step of a scale.
+-- step of a scale. Under a workflow of zeros stand all together.
 CREATE TABLE audit_digest_runs (
     org_id UUID NOT NULL,
     span BIGINT NOT NULL,
@@ -16,7 +16,7 @@ CREATE TABLE audit_digest_runs (
     state TEXT COLLATE "C" NOT NULL,
     took BIGINT NOT NULL,
     runs BIGINT NOT NULL,
-    PRIMARY KEY (org_id, span, at, workflow_id, state, took)
+    PRIMARY KEY (org_id, span, workflow_id, at, state, took)
 );
 
 -- How many runs of a trigger failed, one after another, up to now.

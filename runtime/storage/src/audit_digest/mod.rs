@@ -103,7 +103,9 @@ async fn write(tx: &mut Tx, org: OrgId, walked: &Walked) -> Result<(), StorageEr
     let mut counted = BTreeMap::new();
     for end in &walked.ends {
         for span in Span::ALL {
-            *counted.entry(runs::Place::of(span, end)).or_insert(0_i64) += 1;
+            for place in runs::Place::of(span, end) {
+                *counted.entry(place).or_insert(0_i64) += 1;
+            }
         }
     }
     runs::add(tx, org, &counted.into_iter().collect::<Vec<_>>()).await?;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use factotum_model::{OrgId, RunState, Timestamp, WorkflowId};
 
+use uuid::Uuid;
+
 use super::scale;
 use super::walk::End;
 use crate::connection::{Row, Tx};
@@ -69,15 +71,19 @@ pub(super) struct Place {
     took: i64,
 }
 
+/// Under this stand the ends of all workflows together, so that they need not be added up for each who looks.
+const ALL: WorkflowId = WorkflowId(Uuid::nil());
+
 impl Place {
-    pub(super) fn of(span: Span, end: &End) -> Self {
-        Self {
+    /// Where the end of a run is counted: under its workflow, and under all.
+    pub(super) fn of(span: Span, end: &End) -> [Self; 2] {
+        [end.workflow, ALL].map(|workflow| Self {
             span,
             at: span.begin(end.at),
-            workflow: end.workflow,
+            workflow,
             state: end.state.as_str(),
             took: scale::step(end.took),
-        }
+        })
     }
 }
 
@@ -85,7 +91,7 @@ impl Place {
 pub(super) async fn add(tx: &mut Tx, org: OrgId, counted: &[(Place, i64)]) -> Result<(), StorageError> {
     tx.insert_rows(
         "INSERT INTO audit_digest_runs (org_id, span, at, workflow_id, state, took, runs) VALUES {rows} \
-         ON CONFLICT (org_id, span, at, workflow_id, state, took) DO UPDATE SET runs = audit_digest_runs.runs + excluded.runs",
+         ON CONFLICT (org_id, span, workflow_id, at, state, took) DO UPDATE SET runs = audit_digest_runs.runs + excluded.runs",
         7,
         counted,
         |s, (place, runs)| {
@@ -102,9 +108,12 @@ pub(super) async fn add(tx: &mut Tx, org: OrgId, counted: &[(Place, i64)]) -> Re
     .map(drop)
 }
 
-/// Removes what is older than two of its charts.
+/// Of how many stretches more than are shown the numbers are kept.
+const MARGIN: u64 = 4;
+
+/// Removes what is older than its chart.
 pub(super) async fn forget(tx: &mut Tx, org: OrgId, span: Span, now: Timestamp) -> Result<u64, StorageError> {
-    let before = span.begin(now).minus(Duration::from_secs(span.seconds() * span.shown() * 2));
+    let before = span.begin(now).minus(Duration::from_secs(span.seconds() * (span.shown() + MARGIN)));
     tx.query("DELETE FROM audit_digest_runs WHERE org_id = $1 AND span = $2 AND at < $3")
         .bind(org.0)
         .bind(span.seconds() as i64)
@@ -128,17 +137,7 @@ pub struct Ended {
 
 /// Those of all workflows of an organization, since the beginning of the chart.
 pub async fn all(tx: &mut Tx, org: OrgId, span: Span, since: Timestamp) -> Result<Vec<Ended>, StorageError> {
-    let rows = tx
-        .query(
-            "SELECT at, state, took, CAST(sum(runs) AS BIGINT) FROM audit_digest_runs \
-             WHERE org_id = $1 AND span = $2 AND at >= $3 GROUP BY at, state, took ORDER BY at, took",
-        )
-        .bind(org.0)
-        .bind(span.seconds() as i64)
-        .bind(since.as_micros())
-        .fetch_all()
-        .await?;
-    rows.iter().map(ended).collect()
+    of_workflow(tx, org, span, ALL, since).await
 }
 
 /// A workflow with the most ends, or the most bad ones.
@@ -169,13 +168,14 @@ pub async fn busiest(
             "SELECT w.id, w.name, w.deleted_at, t.runs, t.failed FROM \
              (SELECT workflow_id, CAST(sum(runs) AS BIGINT) AS runs, \
               CAST(sum(CASE WHEN state IN ('failed', 'dead') THEN runs ELSE 0 END) AS BIGINT) AS failed FROM audit_digest_runs \
-              WHERE org_id = $1 AND span = $2 AND at >= $3 GROUP BY workflow_id ORDER BY failed DESC, runs DESC, workflow_id LIMIT $4) AS t \
+              WHERE org_id = $1 AND span = $2 AND at >= $3 AND workflow_id <> $5 GROUP BY workflow_id ORDER BY failed DESC, runs DESC, workflow_id LIMIT $4) AS t \
              JOIN workflows w ON w.id = t.workflow_id ORDER BY t.failed DESC, t.runs DESC, w.id",
         )
         .bind(org.0)
         .bind(span.seconds() as i64)
         .bind(since.as_micros())
         .bind(i64::from(limit))
+        .bind(ALL.0)
         .fetch_all()
         .await?;
     rows.iter()
