@@ -16,7 +16,9 @@ pub fn install(interrupt: &Interrupt) -> anyhow::Result<()> {
     let missing = || PROGRAMS.into_iter().find(|program| !is_there(program, &["--version"]));
     let Some(program) = missing() else { return Ok(()) };
     if !command::install(interrupt, &PACKAGES).context("cannot install a browser")? {
-        bail!("{program} is missing: the tests of the console need Chromium and chromedriver of the same version");
+        bail!(
+            "{program} is missing: the tests of the console need Chromium and chromedriver of the same version"
+        );
     }
     match missing() {
         Some(program) => bail!("installed Chromium, and yet {program} cannot be run"),

@@ -42,5 +42,11 @@ pub async fn count(tx: &mut Tx, org: OrgId, now: Timestamp) -> Result<RunsNow, S
         .await?;
     let Some(row) = row else { return Ok(RunsNow::default()) };
     let number = |column| row.get::<i64>(column).map(i64::unsigned_abs);
-    Ok(RunsNow { running: number(0)?, due: number(1)?, later: number(2)?, held: number(3)?, dead: number(4)? })
+    Ok(RunsNow {
+        running: number(0)?,
+        due: number(1)?,
+        later: number(2)?,
+        held: number(3)?,
+        dead: number(4)?,
+    })
 }

@@ -50,14 +50,16 @@ pub async fn create(
     if all.len() >= MOST {
         return Ok(Saved::TooMany);
     }
-    tx.query("INSERT INTO saved_views (org_id, account_id, name, query, created_at) VALUES ($1, $2, $3, $4, $5)")
-        .bind(org.0)
-        .bind(account.0)
-        .bind(view.name.clone())
-        .bind(view.query.clone())
-        .bind(now.as_micros())
-        .execute()
-        .await?;
+    tx.query(
+        "INSERT INTO saved_views (org_id, account_id, name, query, created_at) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(org.0)
+    .bind(account.0)
+    .bind(view.name.clone())
+    .bind(view.query.clone())
+    .bind(now.as_micros())
+    .execute()
+    .await?;
     Ok(Saved::Done)
 }
 

@@ -35,7 +35,9 @@ impl Fields {
 
     /// A secret, if one was typed.
     pub fn some_secret(&self, name: &str) -> Option<Redacted> {
-        self.get(name).filter(|text| !text.trim().is_empty()).map(|text| Redacted::new(text.trim().to_owned()))
+        self.get(name)
+            .filter(|text| !text.trim().is_empty())
+            .map(|text| Redacted::new(text.trim().to_owned()))
     }
 
     /// All values of a field that may come more than once.

@@ -31,6 +31,9 @@ pub fn page(status: StatusCode, template: &impl Template) -> Response {
 pub fn go(path: &str) -> Response {
     // Only paths of this program are given here; one that is no header value leads home.
     let to = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
-    (StatusCode::SEE_OTHER, [(header::LOCATION, to), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))])
+    (
+        StatusCode::SEE_OTHER,
+        [(header::LOCATION, to), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))],
+    )
         .into_response()
 }

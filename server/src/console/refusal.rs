@@ -63,8 +63,12 @@ impl IntoResponse for Refusal {
             }
             Self::Problem(problem) => {
                 let (_, status, title) = problem.code.row();
-                let shown =
-                    RefusalPage { frame: Frame::bare(title), status: status.as_u16(), title, detail: problem.detail };
+                let shown = RefusalPage {
+                    frame: Frame::bare(title),
+                    status: status.as_u16(),
+                    title,
+                    detail: problem.detail,
+                };
                 let mut response = page(status, &shown);
                 if let Some(wait) = problem.retry_after_s {
                     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));

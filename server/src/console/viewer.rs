@@ -58,7 +58,12 @@ impl Viewer {
                 .collect(),
         };
         let offered = |entry: &&Entry| entry.needs.is_none_or(|action| self.may(action));
-        Frame { title: title.into(), here, member: Some(member), menu: super::menu().filter(offered).collect() }
+        Frame {
+            title: title.into(),
+            here,
+            member: Some(member),
+            menu: super::menu().filter(offered).collect(),
+        }
     }
 
     /// Whether the viewer may: for offering only what will not be refused. It is the operation that decides.

@@ -165,7 +165,8 @@ impl Mailer {
             Outlet::Off => Err(MailError::Off),
             Outlet::Stdout => {
                 let file = letter.file.as_ref();
-                let file = file.map_or(String::new(), |file| format!("\n{}:\n{}", file.name, plain(&file.text)));
+                let file =
+                    file.map_or(String::new(), |file| format!("\n{}:\n{}", file.name, plain(&file.text)));
                 let (to, subject, text) = (&letter.to, &letter.subject, plain(&letter.text));
                 let shown = format!("--- letter to {to}\nSubject: {subject}\n\n{text}{file}\n---\n");
                 let mut stdout = std::io::stdout().lock();
@@ -204,7 +205,9 @@ impl Mailer {
             None => message.header(ContentType::TEXT_PLAIN).body(body(&letter.text)),
             Some(file) => message.multipart(
                 MultiPart::mixed()
-                    .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body(&letter.text)))
+                    .singlepart(
+                        SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body(&letter.text)),
+                    )
                     .singlepart(attached(file)),
             ),
         };

@@ -142,6 +142,9 @@ mod tests {
         let path = folder.path().join("org-1-5.checkpoint");
         assert_eq!(std::fs::read_to_string(path).unwrap(), "note\n");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        assert!(make(&folder.path().join("gone"), "org-1-5", "note\n").is_err(), "a folder that is not mounted");
+        assert!(
+            make(&folder.path().join("gone"), "org-1-5", "note\n").is_err(),
+            "a folder that is not mounted"
+        );
     }
 }

@@ -27,11 +27,7 @@ impl Entries {
     }
 
     /// Delivers the next batch of an organization.
-    pub async fn deliver(
-        &mut self,
-        services: &Services,
-        position: &Position,
-    ) -> Result<Delivered, Failure> {
+    pub async fn deliver(&mut self, services: &Services, position: &Position) -> Result<Delivered, Failure> {
         let org_id = position.org_id;
         let mut tx = services.storage.read().await?;
         let range = audit_sealed::range(&mut tx, org_id, position.next, BATCH).await?;

@@ -23,6 +23,13 @@ fn kinds(browser: &Chromium) -> Vec<Value> {
     browser.run(script, &[]).as_array().unwrap().clone()
 }
 
+/// That the browser's log complains of what was refused, and of nothing else.
+#[track_caller]
+fn refused(browser: &Chromium) {
+    let complaints = browser.complaints();
+    assert!(complaints.iter().all(|line| line.contains("status of 422")), "{complaints:?}");
+}
+
 #[test]
 fn the_trail_is_filtered_followed_and_kept_as_views() {
     let server = Server::start(Backend::Sqlite);
@@ -78,6 +85,7 @@ fn the_trail_is_filtered_followed_and_kept_as_views() {
     browser.sees("not an id of the form");
     assert_eq!(browser.attribute("#run", "value").as_deref(), Some("nonsense"));
     assert_eq!(browser.attribute("#run", "aria-invalid").as_deref(), Some("true"));
+    refused(&browser);
     browser.go("/audit?q=zebrafinch");
     browser.sees("Nothing on the record matches");
 
@@ -93,6 +101,7 @@ fn the_trail_is_filtered_followed_and_kept_as_views() {
     browser.fill("#name", "Refusals");
     browser.press("Save");
     browser.sees("you have a view with this name already");
+    refused(&browser);
     browser.press("Your saved views");
     browser.click("button[aria-label='Delete the view Refusals']");
     browser.wait("no saved view", || (browser.count(".chip.saved") == 0).then_some(()));
@@ -178,7 +187,8 @@ fn an_entry_is_shown_with_its_proof_and_what_was_tampered_with_is_told() {
 fn the_trail_can_be_read_on_a_phone_without_scripts_in_the_dark() {
     let server = Server::start(Backend::Sqlite);
     server.api().mint("a nickname that is rather long for so narrow a screen", &["runs:read"]);
-    let browser = Chromium::with(&server, Look { size: (390, 844), dark: true, scripts: false, ..Look::default() });
+    let browser =
+        Chromium::with(&server, Look { size: (390, 844), dark: true, scripts: false, ..Look::default() });
     browser.log_in(ADMIN);
     browser.go("/audit?actor_kind=service");
     browser.sees("Export what matches");

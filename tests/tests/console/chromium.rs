@@ -62,7 +62,8 @@ impl Chromium {
     pub fn with(server: &Server, look: Look) -> Self {
         let profile = tempfile::Builder::new().prefix("factotum-chromium-").tempdir().unwrap();
         let (driver, port) = driver(look.zone);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let mut arguments = vec![
             "--headless=new".to_owned(),
             "--no-sandbox".to_owned(),
@@ -184,7 +185,8 @@ impl Chromium {
     #[track_caller]
     pub fn press(&self, words: &str) {
         let path = format!("//*[self::a or self::button or self::summary][normalize-space()=\"{words}\"]");
-        let element = self.wait(words, || self.runtime.block_on(self.client().find(Locator::XPath(&path))).ok());
+        let element =
+            self.wait(words, || self.runtime.block_on(self.client().find(Locator::XPath(&path))).ok());
         self.now(async { element.click().await });
     }
 
@@ -231,7 +233,8 @@ impl Chromium {
     /// Waits until the visible text of the page has these words.
     #[track_caller]
     pub fn sees(&self, words: &str) {
-        let seen = || self.runtime.block_on(async { self.client().find(Locator::Css("body")).await?.text().await });
+        let seen =
+            || self.runtime.block_on(async { self.client().find(Locator::Css("body")).await?.text().await });
         self.wait(&format!("`{words}`"), || seen().is_ok_and(|text| text.contains(words)).then_some(()));
     }
 
@@ -271,7 +274,10 @@ impl Chromium {
         let serious = found.iter().filter(|one| SERIOUS.iter().any(|word| one["impact"] == *word));
         let nodes = |one: &Value| {
             let nodes = one["nodes"].as_array().into_iter().flatten();
-            nodes.map(|node| format!("{}: {}", node["target"], node["failureSummary"])).collect::<Vec<_>>().join("; ")
+            nodes
+                .map(|node| format!("{}: {}", node["target"], node["failureSummary"]))
+                .collect::<Vec<_>>()
+                .join("; ")
         };
         serious.map(|one| format!("{} {}: {}", one["id"], one["help"], nodes(one))).collect()
     }
@@ -280,7 +286,8 @@ impl Chromium {
     #[track_caller]
     pub fn is_fine(&self, name: &str) {
         assert_eq!(self.barriers(), Vec::<String>::new(), "{name}");
-        let wider = self.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth", &[]);
+        let wider = self
+            .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth", &[]);
         assert_eq!(wider, json!(0), "{name} is wider than its window");
         let refused = self.complaints();
         assert!(refused.is_empty(), "{name}: {refused:?}");
@@ -312,11 +319,7 @@ impl Drop for Chromium {
 struct Log;
 
 impl fantoccini::wd::WebDriverCompatibleCommand for Log {
-    fn endpoint(
-        &self,
-        base: &url::Url,
-        session: Option<&str>,
-    ) -> Result<url::Url, url::ParseError> {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
         base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
     }
 
@@ -328,7 +331,8 @@ impl fantoccini::wd::WebDriverCompatibleCommand for Log {
 /// Where `cargo xtask test` has axe-core installed: `target/console`.
 fn packages() -> PathBuf {
     let own = std::env::current_exe().unwrap();
-    let found = own.ancestors().map(|folder| folder.join("console")).find(|f| f.join("node_modules").is_dir());
+    let found =
+        own.ancestors().map(|folder| folder.join("console")).find(|f| f.join("node_modules").is_dir());
     found.expect("axe-core is not installed: run `cargo xtask console`")
 }
 

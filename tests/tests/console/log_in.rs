@@ -29,7 +29,8 @@ fn a_person_logs_in_and_out() {
 #[test]
 fn pages_can_be_read_without_scripts_in_the_dark_on_a_phone() {
     let server = Server::start(Backend::Sqlite);
-    let browser = Chromium::with(&server, Look { size: (390, 844), dark: true, scripts: false, ..Look::default() });
+    let browser =
+        Chromium::with(&server, Look { size: (390, 844), dark: true, scripts: false, ..Look::default() });
     browser.log_in(ADMIN);
     browser.go("/settings/members");
     browser.sees("Members");

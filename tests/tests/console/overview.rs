@@ -34,14 +34,16 @@ fn what_runs_fails_and_waits_is_seen_at_a_glance() {
     let ends = json!({"nickname": "ends soon", "grants": ["runs:read"], "expires_at": soon});
     api.post("/api/v1/api-keys", &ends).expect(201);
     // Live: nobody loads the page again.
-    browser.sees("3 of 9 failed in 24 hours");
+    browser.sees("of 9 failed in 24 hours");
+    assert_eq!(browser.text("#tile-failed strong"), "3");
     browser.sees("trigger of flaky failed 3 times, one after another");
     browser.sees("ends soon");
     browser.sees("Paused: resting");
 
     browser.go("/");
     browser.wait("the charts", || (browser.count(".chart path.bad") == 1).then_some(()));
-    browser.sees("9 ended, 3 of them failed");
+    let told = browser.run("return document.querySelector('#runs-desc').textContent", &[]);
+    assert!(told.as_str().unwrap().starts_with("9 ended, 3 of them failed"), "{told}");
     browser.sees("up to date");
     browser.sees("this one");
     let workflows = browser.text("[aria-label='By workflow'] tbody");
@@ -58,7 +60,9 @@ fn what_runs_fails_and_waits_is_seen_at_a_glance() {
     // What goes on now comes and goes by itself.
     api.deploy_with("sleeper", &json!({"limits": {"wall_ms": 120_000}}));
     let run = api.begin("sleeper", &json!({"ms": 100_000}));
-    let tile = |text: &'static str| browser.wait(text, || (browser.text("#tile-running").replace('\n', " ") == text).then_some(()));
+    let tile = |text: &'static str| {
+        browser.wait(text, || (browser.text("#tile-running").replace('\n', " ") == text).then_some(()))
+    };
     tile("1 running");
     api.post(&format!("/api/v1/runs/{}/cancel", run["id"].as_str().unwrap()), &json!({})).expect(200);
     tile("0 running");
@@ -68,7 +72,10 @@ fn what_runs_fails_and_waits_is_seen_at_a_glance() {
     joined(&server, "rita@example.com", "Rita", &["Runner"]);
     let other = Chromium::of(&server, "rita@example.com");
     other.sees("Nothing has run yet");
-    assert_eq!((other.count(".tiles"), other.count(".chart"), other.count("#nodes"), other.count("#seal-state")), (0, 0, 0, 0));
+    assert_eq!(
+        (other.count(".tiles"), other.count(".chart"), other.count("#nodes"), other.count("#seal-state")),
+        (0, 0, 0, 0)
+    );
     assert!(api.audit("outcome=denied").is_empty(), "nothing was tried that they may not");
 }
 
@@ -87,6 +94,8 @@ fn the_overview_fits_a_phone_in_the_dark_and_a_wrong_address_is_told_kindly() {
     browser.go("/no/such/page");
     browser.sees("There is no such page");
     assert_eq!(browser.count("header.bar"), 0, "it tells a stranger nothing");
+    // What is missing is a complaint of the browser's log, as it should be.
+    assert!(browser.complaints().iter().all(|line| line.contains("404")));
     browser.log_in(ADMIN);
     browser.wait("the charts", || {
         browser.go("/");
@@ -96,7 +105,6 @@ fn the_overview_fits_a_phone_in_the_dark_and_a_wrong_address_is_told_kindly() {
     browser.go("/no/such/page");
     browser.sees("There is no such page");
     assert_eq!(browser.count("header.bar"), 1);
-    // What is missing is a complaint of the browser's log, as it should be.
     assert!(browser.complaints().iter().all(|line| line.contains("404")));
     browser.is_fine("not-found-phone-dark");
     // A program gets the problem.

@@ -26,13 +26,20 @@ fn is_clean(browser: &Chromium, page: &str) {
 /// The paths that a page leads to, without what changes something.
 fn links(browser: &Chromium) -> Vec<String> {
     let script = "return [...document.querySelectorAll('a[href^=\"/\"]:not([download])')].map(a => a.getAttribute('href').split('#')[0])";
-    browser.run(script, &[]).as_array().unwrap().iter().map(|path| path.as_str().unwrap().to_owned()).collect()
+    browser
+        .run(script, &[])
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|path| path.as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// What pages of a kind have in common: one of each is visited.
 fn kind(path: &str) -> String {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let ids = |part: &str| if part.contains('_') && part.len() > 20 { "ID".to_owned() } else { part.to_owned() };
+    let ids =
+        |part: &str| if part.contains('_') && part.len() > 20 { "ID".to_owned() } else { part.to_owned() };
     let names: Vec<_> = query.split('&').filter_map(|pair| pair.split('=').next()).collect();
     format!("{}?{}", path.split('/').map(ids).collect::<Vec<_>>().join("/"), names.join("&"))
 }
@@ -50,18 +57,31 @@ fn no_stored_text_becomes_markup_on_any_page() {
     api.deploy_with("echo", &json!({"config": {"greeting": HOSTILE, HOSTILE: "javascript:pwned=3"}}));
     api.deploy_with("flaky", &json!({"retry": {"attempts": 1, "backoff_ms": 20}}));
     let hook = api.webhook("echo", &json!({"reply": "outcome", "dedup": {"header": "X-Id"}}));
-    let headers = [("x-id", HOSTILE), ("x-evil", HOSTILE), ("user-agent", HOSTILE), ("content-type", "application/json")];
+    let headers = [
+        ("x-id", HOSTILE),
+        ("x-evil", HOSTILE),
+        ("user-agent", HOSTILE),
+        ("content-type", "application/json"),
+    ];
     let body = json!({"text": HOSTILE, HOSTILE: [HOSTILE], "link": "javascript:pwned=4"}).to_string();
-    let sent = server.stranger().send("POST", &format!("{hook}?q=%3Cscript%3Epwned%3D5%3C%2Fscript%3E"), &headers, body.as_bytes());
+    let sent = server.stranger().send(
+        "POST",
+        &format!("{hook}?q=%3Cscript%3Epwned%3D5%3C%2Fscript%3E"),
+        &headers,
+        body.as_bytes(),
+    );
     assert_eq!(sent.unwrap().status, 200);
     api.run("flaky", &json!({"until": 9, "text": HOSTILE}));
     // A refusal with a hostile client's name, and a hostile target.
     let hostile = Browser::at(server.base()).with("user-agent", HOSTILE);
     hostile.log_in("nobody@example.com", "wrong");
-    api.get(&format!("/api/v1/workflows/{}", percent_encoding::utf8_percent_encode(HOSTILE, percent_encoding::NON_ALPHANUMERIC)));
+    api.get(&format!(
+        "/api/v1/workflows/{}",
+        percent_encoding::utf8_percent_encode(HOSTILE, percent_encoding::NON_ALPHANUMERIC)
+    ));
 
     let browser = Chromium::of(&server, ADMIN);
-    let session = Browser::of(&server, ADMIN);
+    let session = Browser::of(&server, ADMIN).with("accept", "text/html");
     browser.go("/audit?action=api_key.*");
     browser.press("Save this view");
     browser.fill("#name", &HOSTILE[..HOSTILE.len().min(60)]);
@@ -88,8 +108,14 @@ fn no_stored_text_becomes_markup_on_any_page() {
         let answer = session.get(&path);
         if answer.status != 303 {
             let policy = answer.header("content-security-policy").unwrap_or_default().to_owned();
-            assert!(policy.starts_with("default-src 'none'; script-src 'self'") && !policy.contains("unsafe"), "{path}: {policy}");
-            assert!(policy.contains("frame-ancestors 'none'") && policy.contains("base-uri 'none'"), "{path}: {policy}");
+            assert!(
+                policy.starts_with("default-src 'none'; script-src 'self'") && !policy.contains("unsafe"),
+                "{path}: {policy}"
+            );
+            assert!(
+                policy.contains("frame-ancestors 'none'") && policy.contains("base-uri 'none'"),
+                "{path}: {policy}"
+            );
             assert_eq!(answer.header("x-frame-options"), Some("DENY"), "{path}");
         }
         open.extend(links(&browser));
@@ -98,7 +124,13 @@ fn no_stored_text_becomes_markup_on_any_page() {
     assert!(seen.len() > 12, "{seen:?}");
 
     // The entries that name what is hostile, one by one.
-    for query in ["action=session.begin", "action=api_key.create", "action=member.create", "action=event.accept", "action=saved_view.create"] {
+    for query in [
+        "action=session.begin",
+        "action=api_key.create",
+        "action=member.create",
+        "action=event.accept",
+        "action=saved_view.create",
+    ] {
         let Some(entry) = api.audit(query).into_iter().next() else { continue };
         let path = format!("/audit/{}", entry["id"].as_str().unwrap());
         browser.go(&path);
@@ -108,7 +140,8 @@ fn no_stored_text_becomes_markup_on_any_page() {
     browser.go("/audit");
     browser.press("Follow live");
     browser.sees("Live: waiting");
-    api.post("/api/v1/api-keys", &json!({"nickname": format!("b{}", &short[..60]), "grants": ["runs:read"]})).expect(201);
+    api.post("/api/v1/api-keys", &json!({"nickname": format!("b{}", &short[..60]), "grants": ["runs:read"]}))
+        .expect(201);
     browser.sees("Live: 1 new entr");
     is_clean(&browser, "the live tail");
 
@@ -149,13 +182,17 @@ fn another_sites_page_neither_acts_nor_frames_nor_reads() {
     }
     let refused = server.api().audit("action=session.use&outcome=denied");
     assert!(!refused.is_empty(), "it is on the record");
-    assert!(server.api().audit("action=api_key.create").iter().all(|entry| !entry.to_string().contains("stolen")));
+    assert!(
+        server.api().audit("action=api_key.create").iter().all(|entry| !entry.to_string().contains("stolen"))
+    );
     browser.go("/audit?outcome=denied");
     browser.sees("session.use");
     assert_eq!(browser.count(".chip.saved"), 0);
 
     // From another site altogether the cookie does not even come along.
-    evil.show(&format!("<!doctype html><form method=post action='{base}/logout'><button>Win a prize</button></form>"));
+    evil.show(&format!(
+        "<!doctype html><form method=post action='{base}/logout'><button>Win a prize</button></form>"
+    ));
     browser.open(&format!("http://localhost:{}", evil.port()));
     browser.press("Win a prize");
     browser.wait("the log-in page", || browser.path().starts_with("/login").then_some(()));
@@ -170,7 +207,8 @@ fn another_sites_page_neither_acts_nor_frames_nor_reads() {
     browser.wait("the browser to refuse the frame", || {
         browser.complaints().iter().any(|line| line.contains("frame")).then_some(())
     });
-    let read = "return fetch(arguments[0], {credentials: 'include'}).then(r => r.text(), e => 'refused: ' + e)";
+    let read =
+        "return fetch(arguments[0], {credentials: 'include'}).then(r => r.text(), e => 'refused: ' + e)";
     let got = browser.run(read, &[Value::from(format!("{base}/settings/members"))]);
     assert!(got.as_str().unwrap().starts_with("refused"), "{got}");
 }
@@ -179,7 +217,9 @@ fn another_sites_page_neither_acts_nor_frames_nor_reads() {
 fn a_log_in_leads_to_no_other_site() {
     let server = Server::start(Backend::Sqlite);
     let browser = Chromium::at(&server);
-    for away in ["https%3A%2F%2Fevil.example%2F", "%2F%2Fevil.example", "%2F%5Cevil.example", "javascript%3Aalert(1)"] {
+    for away in
+        ["https%3A%2F%2Fevil.example%2F", "%2F%2Fevil.example", "%2F%5Cevil.example", "javascript%3Aalert(1)"]
+    {
         browser.go("/logout-is-a-form");
         browser.go(&format!("/login?next={away}"));
         browser.fill("[name=email]", ADMIN);

@@ -22,7 +22,8 @@ const CATCH_UP: Duration = Duration::from_mins(2);
 /// The checkpoints in a folder, the smallest first.
 fn kept(folder: &Path) -> Vec<PathBuf> {
     let found = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut files: Vec<_> = found.filter(|path| path.extension().is_some_and(|e| e == "checkpoint")).collect();
+    let mut files: Vec<_> =
+        found.filter(|path| path.extension().is_some_and(|e| e == "checkpoint")).collect();
     files.sort_by_key(|path| size(&std::fs::read_to_string(path).unwrap()));
     files
 }
@@ -34,7 +35,8 @@ fn size(note: &str) -> u64 {
 
 /// What is attached to a letter.
 fn attachment(letter: &str) -> String {
-    let (_, rest) = letter.split_once("Content-Disposition: attachment").unwrap_or_else(|| panic!("{letter}"));
+    let (_, rest) =
+        letter.split_once("Content-Disposition: attachment").unwrap_or_else(|| panic!("{letter}"));
     let (_, body) = rest.split_once("\n\n").unwrap();
     let encoded: String = body.lines().take_while(|line| !line.starts_with("--")).collect();
     String::from_utf8(STANDARD.decode(encoded.trim()).unwrap()).unwrap()

@@ -97,7 +97,12 @@ pub struct Failing {
 }
 
 /// Triggers whose last runs failed, at least so many; those with most first, at most `limit`.
-pub async fn failing(tx: &mut Tx, org: OrgId, at_least: u64, limit: u32) -> Result<Vec<Failing>, StorageError> {
+pub async fn failing(
+    tx: &mut Tx,
+    org: OrgId,
+    at_least: u64,
+    limit: u32,
+) -> Result<Vec<Failing>, StorageError> {
     let rows = tx
         .query(
             "SELECT d.trigger_id, t.kind, w.name, d.failures, d.last_run FROM audit_digest_triggers d JOIN triggers t ON t.id = d.trigger_id \
@@ -114,7 +119,8 @@ pub async fn failing(tx: &mut Tx, org: OrgId, at_least: u64, limit: u32) -> Resu
             let kind: String = row.get(1)?;
             Ok(Failing {
                 trigger: row.id(0)?,
-                kind: TriggerKind::from_word(&kind).ok_or_else(|| StorageError::damaged("triggers.kind", kind))?,
+                kind: TriggerKind::from_word(&kind)
+                    .ok_or_else(|| StorageError::damaged("triggers.kind", kind))?,
                 workflow: row.get(2)?,
                 failures: row.get::<i64>(3)?.unsigned_abs(),
                 last_run: row.id(4)?,

@@ -57,7 +57,10 @@ impl Span {
     /// The beginnings of those that a chart is made of, the oldest first; the last one is not over.
     pub fn stretches(self, now: Timestamp) -> Vec<Timestamp> {
         let last = self.begin(now).as_micros();
-        (0..self.shown() as i64).rev().map(|back| Timestamp::from_micros(last - back * self.micros())).collect()
+        (0..self.shown() as i64)
+            .rev()
+            .map(|back| Timestamp::from_micros(last - back * self.micros()))
+            .collect()
     }
 }
 

@@ -49,7 +49,9 @@ mod tests {
 
     #[test]
     fn a_duration_is_on_the_step_that_ends_after_it() {
-        for (took_us, on) in [(0, 0), (1_000, 0), (1_001, 1), (1_414, 1), (1_415, 2), (2_000, 2), (4_000, 4), (1_024_000, 20)] {
+        for (took_us, on) in
+            [(0, 0), (1_000, 0), (1_001, 1), (1_414, 1), (1_415, 2), (2_000, 2), (4_000, 4), (1_024_000, 20)]
+        {
             assert_eq!(step(Duration::from_micros(took_us)), on, "{took_us} µs");
         }
         assert_eq!(step(Duration::from_secs(10_000_000)), LAST);

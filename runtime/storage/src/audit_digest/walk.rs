@@ -102,7 +102,14 @@ fn end(row: &Row, action: &str) -> Result<Option<End>, StorageError> {
     let state = RunState::from_word(&state).ok_or_else(|| StorageError::damaged("runs.state", state))?;
     let (created, Some(at)) = (row.time(9)?, row.maybe_time(10)?) else { return Ok(None) };
     let trigger = row.get::<Option<Uuid>>(5)?.map(TriggerId);
-    Ok(Some(End { run: RunId(run), workflow: WorkflowId(workflow), trigger, state, at, took: at.since(created) }))
+    Ok(Some(End {
+        run: RunId(run),
+        workflow: WorkflowId(workflow),
+        trigger,
+        state,
+        at,
+        took: at.since(created),
+    }))
 }
 
 #[cfg(test)]
@@ -113,13 +120,18 @@ mod tests {
     fn an_intent_is_open_until_its_outcome() {
         let at = Timestamp::from_micros(1);
         let mut walked = Walked::default();
-        let note = |walked: &mut Walked, action: &str, target: &str| walked.note(action, Some(target.to_owned()), at);
+        let note = |walked: &mut Walked, action: &str, target: &str| {
+            walked.note(action, Some(target.to_owned()), at)
+        };
         note(&mut walked, "http.intent", "a");
         note(&mut walked, "http.intent", "b");
         note(&mut walked, "http.request", "a");
         note(&mut walked, "http.request", "of another walk");
         note(&mut walked, "run.succeed", "b");
         assert_eq!(walked.opened.keys().collect::<Vec<_>>(), [&("http".to_owned(), "b".to_owned())]);
-        assert_eq!(walked.closed.iter().collect::<Vec<_>>(), [&("http".to_owned(), "of another walk".to_owned())]);
+        assert_eq!(
+            walked.closed.iter().collect::<Vec<_>>(),
+            [&("http".to_owned(), "of another walk".to_owned())]
+        );
     }
 }

@@ -47,7 +47,11 @@ impl EntryCheck {
     /// Whether all holds.
     pub fn holds(&self) -> bool {
         self.seal.as_ref().is_some_and(|seal| {
-            seal.same_leaf && seal.leads_to_root && seal.note_agrees && seal.signer.is_some() && seal.keys_follow
+            seal.same_leaf
+                && seal.leads_to_root
+                && seal.note_agrees
+                && seal.signer.is_some()
+                && seal.keys_follow
         })
     }
 }

@@ -42,12 +42,17 @@ async fn ended(world: &World, state: RunState, took: Duration, trigger: Option<T
         RunState::Dead => "run.dead",
         _ => "run.cancel",
     };
-    AuditEntry { run_id: Some(run), initiator: AuditInitiator { trigger_id: trigger, ..AuditInitiator::of(InitiatorKind::Webhook) }, ..world.entry(action) }
+    AuditEntry {
+        run_id: Some(run),
+        initiator: AuditInitiator { trigger_id: trigger, ..AuditInitiator::of(InitiatorKind::Webhook) },
+        ..world.entry(action)
+    }
 }
 
 async fn all(world: &World, span: Span) -> Vec<(RunState, i64, u64)> {
     let org = world.org.id;
-    let ends = world.read(async |tx| audit_digest::runs::all(tx, org, span, Timestamp::from_micros(0)).await).await;
+    let ends =
+        world.read(async |tx| audit_digest::runs::all(tx, org, span, Timestamp::from_micros(0)).await).await;
     ends.into_iter().map(|end| (end.state, end.took, end.runs)).collect()
 }
 

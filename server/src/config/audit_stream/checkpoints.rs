@@ -20,7 +20,11 @@ impl Table<'_> {
             "file" => (CheckpointTarget::Folder(self.folder()?), &[]),
             "webhook" => (CheckpointTarget::Webhook(self.webhook()?), WEBHOOK_KEYS),
             "email" => (CheckpointTarget::Email(self.address()?), &[]),
-            _ => return Err(self.wrong("kind", "write `file`, `webhook` or `email`: a checkpoint is no log line")),
+            _ => {
+                return Err(
+                    self.wrong("kind", "write `file`, `webhook` or `email`: a checkpoint is no log line")
+                );
+            }
         };
         self.only(&format!("a {kind} stream of checkpoints"), &[own, &[EVERY]].concat())?;
         let every = self.text(EVERY).map(|text| text.parse().map(Duration::from_secs)).transpose();
@@ -69,10 +73,13 @@ mod tests {
         };
         let folder = sent(&table("file", "/mnt/worm", "every_s = 60\n"));
         assert_eq!(folder, (CheckpointTarget::Folder("/mnt/worm".into()), Duration::from_mins(1)));
-        let email = sent(&format!("[mail]\nrelay = \"stdout\"\n{}", table("email", "auditor@example.com", "")));
+        let email =
+            sent(&format!("[mail]\nrelay = \"stdout\"\n{}", table("email", "auditor@example.com", "")));
         assert_eq!(email, (CheckpointTarget::Email("auditor@example.com".into()), hour));
         let (hook, _) = sent(&table("webhook", "https://witness.example.com/in", secret));
-        assert!(matches!(hook, CheckpointTarget::Webhook(hook) if hook.url == "https://witness.example.com/in"));
+        assert!(
+            matches!(hook, CheckpointTarget::Webhook(hook) if hook.url == "https://witness.example.com/in")
+        );
     }
 
     #[test]

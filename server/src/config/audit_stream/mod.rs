@@ -12,10 +12,10 @@ use base64::engine::general_purpose::STANDARD;
 use factotum_model::Redacted;
 use http::Uri;
 
+use super::ConfigError;
 use super::mail::MailConfig;
 use super::oidc::is_safe_url;
 use super::source::{FoundTable, Layers};
-use super::ConfigError;
 use crate::mail::Relay;
 use crate::view::audit::AuditForm;
 

@@ -10,12 +10,12 @@ use factotum_storage::api_keys::{ApiKey, KeyFilter};
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{Pages, Shown};
 use super::fields::{Faults, Fields};
 use super::frame::{Entry, Frame, Section};
 use super::page::{go, page};
 use super::refusal::Refusal;
 use super::viewer::Viewer;
+use super::{Pages, Shown};
 use crate::api::endpoint::{Endpoint, Routes};
 use crate::api::parameters::page as page_of;
 use crate::api::routes::State;
@@ -37,7 +37,15 @@ const OFFERED: [(&str, &str); 9] = [
 ];
 
 /// What the console knows of it.
-pub const PAGES: Pages = Pages { routes, menu: Some(Entry { path: HERE, label: "API keys", section: Section::Settings, needs: Some(Action::API_KEYS_READ) }) };
+pub const PAGES: Pages = Pages {
+    routes,
+    menu: Some(Entry {
+        path: HERE,
+        label: "API keys",
+        section: Section::Settings,
+        needs: Some(Action::API_KEYS_READ),
+    }),
+};
 
 fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     routes
@@ -47,7 +55,10 @@ fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
                 .grant(Action::API_KEYS_CREATE),
             blank,
         )
-        .add(Endpoint::post(HERE, "page.keys.create", "Make an API key").grant(Action::API_KEYS_CREATE), create)
+        .add(
+            Endpoint::post(HERE, "page.keys.create", "Make an API key").grant(Action::API_KEYS_CREATE),
+            create,
+        )
         .add(
             Endpoint::get("/settings/api-keys/{id}", "page.key", "An API key").grant(Action::API_KEYS_READ),
             show,

@@ -103,11 +103,16 @@ pub(super) async fn show(
 /// What was looked at, one after another, and what came of it.
 fn steps(entry: &AuditEntry, check: &EntryCheck) -> Vec<Step> {
     let mut steps = Vec::new();
-    let mut step = |holds: bool, yes: String, no: String| steps.push(Step { holds, words: if holds { yes } else { no } });
+    let mut step = |holds: bool, yes: String, no: String| {
+        steps.push(Step { holds, words: if holds { yes } else { no } })
+    };
     let values = if entry.erased.is_empty() {
         "Names and addresses are those that the entry committed to.".to_owned()
     } else {
-        format!("{} of its values were erased, as the law may ask for; those that are left are those that the entry committed to.", entry.erased.len())
+        format!(
+            "{} of its values were erased, as the law may ask for; those that are left are those that the entry committed to.",
+            entry.erased.len()
+        )
     };
     step(
         entry.altered.is_empty(),
@@ -115,19 +120,33 @@ fn steps(entry: &AuditEntry, check: &EntryCheck) -> Vec<Step> {
         format!("These values were changed behind the program's back: {}.", shown(&entry.altered.join(", "))),
     );
     let Some(seal) = &check.seal else {
-        step(false, String::new(), "The entry is not sealed yet; that takes about a second. Verify it again then.".to_owned());
+        step(
+            false,
+            String::new(),
+            "The entry is not sealed yet; that takes about a second. Verify it again then.".to_owned(),
+        );
         return steps;
     };
     let (size, hashes) = (seal.checkpoint.checkpoint.size, seal.hashes.unwrap_or_default());
     step(
         seal.same_leaf,
-        format!("The entry as it is stored now was hashed again: {} is what the log has for it, as leaf {}.", check.leaf_hash, seal.index),
-        format!("The entry as it is stored now has the hash {}, and the log has another one for it: it was changed after it was sealed.", check.leaf_hash),
+        format!(
+            "The entry as it is stored now was hashed again: {} is what the log has for it, as leaf {}.",
+            check.leaf_hash, seal.index
+        ),
+        format!(
+            "The entry as it is stored now has the hash {}, and the log has another one for it: it was changed after it was sealed.",
+            check.leaf_hash
+        ),
     );
     step(
         seal.leads_to_root,
-        format!("From that hash, with {hashes} others beside the path, the root over {size} leaves was computed; it is the one in the checkpoint."),
-        format!("No path leads from the entry to the root over {size} leaves that was signed: this entry, or the log around it, was changed."),
+        format!(
+            "From that hash, with {hashes} others beside the path, the root over {size} leaves was computed; it is the one in the checkpoint."
+        ),
+        format!(
+            "No path leads from the entry to the root over {size} leaves that was signed: this entry, or the log around it, was changed."
+        ),
     );
     step(
         seal.note_agrees,

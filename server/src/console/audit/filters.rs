@@ -12,7 +12,18 @@ use crate::console::fields::Faults;
 
 /// The names of the filters, as the API has them, in the order of a link.
 const NAMES: [&str; 12] = [
-    "q", "actor_kind", "action", "outcome", "account", "key", "target", "trigger", "run", "ip", "since", "until",
+    "q",
+    "actor_kind",
+    "action",
+    "outcome",
+    "account",
+    "key",
+    "target",
+    "trigger",
+    "run",
+    "ip",
+    "since",
+    "until",
 ];
 /// Those that stand behind "More filters".
 const MORE: [&str; 8] = ["account", "key", "target", "trigger", "run", "ip", "since", "until"];
@@ -137,7 +148,6 @@ fn fault(problem: Problem) -> Faults {
     Faults::beside(problem.field.as_deref().unwrap_or_default(), words)
 }
 
-
 /// A time as a field gives it (HTML, "Local dates and times") becomes one of UTC; any other text is left to be refused.
 fn instant(text: &str) -> String {
     match text.len() {
@@ -154,8 +164,13 @@ mod tests {
 
     #[test]
     fn empty_fields_are_none_and_times_are_of_utc() {
-        let filters = Filters::of_query("q=&actor_kind=service&since=2026-11-23T08%3A00&until=2026-11-24&cursor=x&evil=1");
-        assert_eq!(filters.query(), "actor_kind=service&since=2026-11-23T08%3A00%3A00Z&until=2026-11-24T00%3A00%3A00Z");
+        let filters = Filters::of_query(
+            "q=&actor_kind=service&since=2026-11-23T08%3A00&until=2026-11-24&cursor=x&evil=1",
+        );
+        assert_eq!(
+            filters.query(),
+            "actor_kind=service&since=2026-11-23T08%3A00%3A00Z&until=2026-11-24T00%3A00%3A00Z"
+        );
         assert_eq!(filters.local("since"), "2026-11-23T08:00:00");
         assert!(filters.has_more());
         let (filter, asked) = filters.read().unwrap();
@@ -166,7 +181,13 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_beside_its_field() {
-        for (query, field) in [("since=yesterday", "since"), ("key=x", "key"), ("ip=1.2.3", "ip"), ("q=%21", "q"), ("outcome=x", "outcome")] {
+        for (query, field) in [
+            ("since=yesterday", "since"),
+            ("key=x", "key"),
+            ("ip=1.2.3", "ip"),
+            ("q=%21", "q"),
+            ("outcome=x", "outcome"),
+        ] {
             let faults = Filters::of_query(query).read().unwrap_err();
             assert!(!faults.at(field).is_empty(), "{query}: {faults:?}");
             assert!(!faults.at(field).starts_with("in the query"), "{faults:?}");
@@ -178,7 +199,8 @@ mod tests {
         for (label, query) in AT_HAND {
             let filters = Filters::of_query(query);
             filters.read().unwrap();
-            let current: Vec<_> = filters.at_hand().into_iter().filter(|chip| chip.current).map(|chip| chip.label).collect();
+            let current: Vec<_> =
+                filters.at_hand().into_iter().filter(|chip| chip.current).map(|chip| chip.label).collect();
             assert_eq!(current, [label]);
         }
     }

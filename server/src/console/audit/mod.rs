@@ -38,10 +38,20 @@ fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     let of_the_trail = |endpoint: Endpoint| endpoint.grant(Action::AUDIT_READ);
     routes
         .add(of_the_trail(Endpoint::get(HERE, "page.audit", "The audit trail")), show)
-        .add(of_the_trail(Endpoint::get("/audit/{id}", "page.audit.entry", "An entry of the audit trail")), entry::show)
-        .add(of_the_trail(Endpoint::post("/audit/views", "page.audit.save", "Save a view of the audit trail")), save)
         .add(
-            of_the_trail(Endpoint::post("/audit/views/delete", "page.audit.forget", "Delete a saved view of the audit trail")),
+            of_the_trail(Endpoint::get("/audit/{id}", "page.audit.entry", "An entry of the audit trail")),
+            entry::show,
+        )
+        .add(
+            of_the_trail(Endpoint::post("/audit/views", "page.audit.save", "Save a view of the audit trail")),
+            save,
+        )
+        .add(
+            of_the_trail(Endpoint::post(
+                "/audit/views/delete",
+                "page.audit.forget",
+                "Delete a saved view of the audit trail",
+            )),
             forget,
         )
 }
@@ -150,12 +160,22 @@ async fn save(services: State, viewer: Viewer, fields: Fields) -> Shown {
     }
 }
 
-async fn again(services: &Services, viewer: &Viewer, filters: Filters, faults: Faults, name: String) -> Shown {
+async fn again(
+    services: &Services,
+    viewer: &Viewer,
+    filters: Filters,
+    faults: Faults,
+    name: String,
+) -> Shown {
     let faults = Faults::beside("name", faults.words);
     list(services, viewer, Asked { filters, cursor: None, saving: (faults, name) }).await
 }
 
-async fn forget(services: State, viewer: Viewer, fields: Fields) -> Result<axum::response::Response, Refusal> {
+async fn forget(
+    services: State,
+    viewer: Viewer,
+    fields: Fields,
+) -> Result<axum::response::Response, Refusal> {
     saved_view::delete(&services, &viewer.caller, &fields.text("name")).await?;
     Ok(go(HERE))
 }

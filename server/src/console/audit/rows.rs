@@ -1,8 +1,8 @@
 //! Entries in the words of the page. What must hold: every text of an entry may come from outside, so what it shows has no control or bidi character that
 //! is obeyed; an actor is shown under the name of that time.
 
-use factotum_model::audit::{AuditEntry, AuditOutcome, Target};
 use factotum_model::AccountKind;
+use factotum_model::audit::{AuditEntry, AuditOutcome, Target};
 use serde_json::Value;
 
 use crate::view::harmless::{document, shown};
@@ -110,7 +110,9 @@ pub fn changes(change: &Value) -> Vec<Changed> {
     if !(before.is_object() || after.is_object()) {
         return Vec::new();
     }
-    let keys = |side: &Value| side.as_object().into_iter().flat_map(|object| object.keys().cloned()).collect::<Vec<_>>();
+    let keys = |side: &Value| {
+        side.as_object().into_iter().flat_map(|object| object.keys().cloned()).collect::<Vec<_>>()
+    };
     let mut names = keys(before);
     names.extend(keys(after));
     names.sort_unstable();
@@ -123,7 +125,11 @@ pub fn changes(change: &Value) -> Vec<Changed> {
     names
         .into_iter()
         .filter(|name| before.get(name) != after.get(name))
-        .map(|field| Changed { before: text(before.get(&field)), after: text(after.get(&field)), field: shown(&field).into_owned() })
+        .map(|field| Changed {
+            before: text(before.get(&field)),
+            after: text(after.get(&field)),
+            field: shown(&field).into_owned(),
+        })
         .collect()
 }
 
@@ -143,7 +149,10 @@ mod tests {
         let change = json!({"before": {"roles": ["Viewer"], "name": "a\u{202e}b", "same": 1}, "after": {"roles": ["Admin"], "same": 1}});
         let told = changes(&change);
         assert_eq!(told.len(), 2);
-        assert_eq!(told[0], Changed { field: "name".into(), before: "a\\u{202e}b".into(), after: String::new() });
+        assert_eq!(
+            told[0],
+            Changed { field: "name".into(), before: "a\\u{202e}b".into(), after: String::new() }
+        );
         assert_eq!((told[1].before.as_str(), told[1].after.as_str()), ("[\"Viewer\"]", "[\"Admin\"]"));
         assert_eq!(changes(&json!({"query": {}})), []);
     }

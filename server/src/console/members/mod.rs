@@ -11,12 +11,12 @@ use factotum_storage::roles::Role;
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use super::{Pages, Shown};
 use super::fields::{Faults, Fields};
 use super::frame::{Entry, Frame, Section};
 use super::page::{go, page};
 use super::refusal::Refusal;
 use super::viewer::Viewer;
+use super::{Pages, Shown};
 use crate::api::endpoint::{Endpoint, Routes};
 use crate::api::parameters::page as page_of;
 use crate::api::routes::State;
@@ -28,7 +28,15 @@ use crate::operations::{OperationError, Page, Services, role};
 const HERE: &str = "/settings/members";
 
 /// What the console knows of it.
-pub const PAGES: Pages = Pages { routes, menu: Some(Entry { path: HERE, label: "Members", section: Section::Settings, needs: Some(Action::MEMBERS_READ) }) };
+pub const PAGES: Pages = Pages {
+    routes,
+    menu: Some(Entry {
+        path: HERE,
+        label: "Members",
+        section: Section::Settings,
+        needs: Some(Action::MEMBERS_READ),
+    }),
+};
 
 fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     let of_one = |endpoint: Endpoint, action| endpoint.grant(action);
@@ -49,10 +57,7 @@ fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             withdraw,
         )
         .add(
-            of_one(
-                Endpoint::get("/settings/members/{id}", "page.member", "A member"),
-                Action::MEMBERS_READ,
-            ),
+            of_one(Endpoint::get("/settings/members/{id}", "page.member", "A member"), Action::MEMBERS_READ),
             show_one,
         )
         .add(
@@ -124,7 +129,8 @@ impl Inviting {
         if !viewer.may(Action::MEMBERS_CREATE) {
             return Ok(None);
         }
-        let open = invitation::list(services, &viewer.caller, Page { limit: MAX_LIMIT, cursor: None }).await?;
+        let open =
+            invitation::list(services, &viewer.caller, Page { limit: MAX_LIMIT, cursor: None }).await?;
         let roles = known_roles(services, viewer).await?;
         let chosen = Vec::new();
         let faults = Faults::default();

@@ -33,10 +33,8 @@ use chart::{Bars, Stretch, duration};
 const LAST_RUNS: u32 = 10;
 
 /// What the console knows of it.
-pub const PAGES: Pages = Pages {
-    routes,
-    menu: Some(Entry { path: "/", label: "Overview", section: Section::Main, needs: None }),
-};
+pub const PAGES: Pages =
+    Pages { routes, menu: Some(Entry { path: "/", label: "Overview", section: Section::Main, needs: None }) };
 
 fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     routes.add(Endpoint::get("/", "page.overview", "What runs, what fails").needs(Needs::Session), show)
@@ -194,7 +192,8 @@ impl OverviewPage {
 }
 
 async fn show(services: State, viewer: Viewer, headers: HeaderMap, Query(asked): Query<Asked>) -> Shown {
-    let period = PERIODS.iter().find(|period| Some(period.word) == asked.span.as_deref()).unwrap_or(&PERIODS[0]);
+    let period =
+        PERIODS.iter().find(|period| Some(period.word) == asked.span.as_deref()).unwrap_or(&PERIODS[0]);
     // htmx asks for what renews itself alone.
     let partly = headers.contains_key("hx-request");
     let shown = of(&services, &viewer, period, partly).await?;

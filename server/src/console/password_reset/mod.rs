@@ -6,10 +6,10 @@ use std::sync::Arc;
 use askama::Template;
 use http::StatusCode;
 
-use super::{Pages, Shown};
 use super::fields::{Faults, Fields};
 use super::frame::Frame;
 use super::page::page;
+use super::{Pages, Shown};
 use crate::api::endpoint::{Endpoint, Needs, Routes};
 use crate::api::routes::State;
 use crate::api::session::Visitor;
@@ -24,7 +24,10 @@ fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     routes
         .add(open(Endpoint::get("/password-reset", "page.reset", "Set a new password")), show)
         .add(open(Endpoint::post("/password-reset", "page.reset.ask", "Ask for a link")), ask)
-        .add(open(Endpoint::post("/password-reset/complete", "page.reset.send", "Set a new password")), complete)
+        .add(
+            open(Endpoint::post("/password-reset/complete", "page.reset.send", "Set a new password")),
+            complete,
+        )
 }
 
 #[derive(Template)]
@@ -56,9 +59,10 @@ async fn show() -> Shown {
 async fn ask(services: State, visitor: Visitor, fields: Fields) -> Shown {
     let asked = AskReset { email: fields.text("email") };
     match password::ask_reset(&services, &asked, &visitor.origin).await {
-        Ok(()) => {
-            Ok(page(StatusCode::ACCEPTED, &DonePage { frame: Frame::bare("Look into your mail"), set: false }))
-        }
+        Ok(()) => Ok(page(
+            StatusCode::ACCEPTED,
+            &DonePage { frame: Frame::bare("Look into your mail"), set: false },
+        )),
         Err(error) => {
             let again = ResetPage::new(Faults::of(error)?, String::new(), false);
             Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &again))
@@ -70,7 +74,9 @@ async fn complete(services: State, visitor: Visitor, fields: Fields) -> Shown {
     let asked =
         Reset { token: fields.secret("token"), new: fields.secret("new"), code: fields.some_secret("code") };
     match password::reset(&services, &asked, &visitor.origin).await {
-        Ok(()) => Ok(page(StatusCode::OK, &DonePage { frame: Frame::bare("The password is set"), set: true })),
+        Ok(()) => {
+            Ok(page(StatusCode::OK, &DonePage { frame: Frame::bare("The password is set"), set: true }))
+        }
         Err(error) => {
             let second_factor = matches!(error, OperationError::SecondFactorRequired) || asked.code.is_some();
             let again = ResetPage::new(Faults::of(error)?, fields.text("token"), second_factor);

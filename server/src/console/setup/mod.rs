@@ -7,10 +7,10 @@ use askama::Template;
 use axum::response::IntoResponse as _;
 use http::StatusCode;
 
-use super::{Pages, Shown};
 use super::fields::{Faults, Fields};
 use super::frame::Frame;
 use super::page::{go, page};
+use super::{Pages, Shown};
 use crate::api::endpoint::{Endpoint, Needs, Routes};
 use crate::api::routes::State;
 use crate::api::session::{SetSession, Visitor};

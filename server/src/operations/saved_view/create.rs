@@ -43,7 +43,8 @@ fn check(view: &SavedView) -> Result<(), OperationError> {
         return Err(OperationError::invalid("name", "a name has no control or invisible characters"));
     }
     if view.query.len() > MAX_QUERY_BYTES {
-        let reason = format!("the filters are longer than {MAX_QUERY_BYTES} bytes together; search for less text");
+        let reason =
+            format!("the filters are longer than {MAX_QUERY_BYTES} bytes together; search for less text");
         return Err(OperationError::invalid("name", reason));
     }
     Ok(())
