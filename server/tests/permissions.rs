@@ -83,6 +83,7 @@ async fn fixture() -> Fixture {
         hashing: Hashing::default(),
         metrics: Arc::new(Metrics::register()),
         oidc: None,
+        streams: Vec::new(),
         tails: audit::tail::Tails::default(),
         stopping: CancellationToken::new(),
     });

@@ -33,6 +33,7 @@ impl Received {
 struct Shared {
     received: Mutex<Vec<Received>>,
     status: AtomicU16,
+    page: Mutex<Option<String>>,
     ended: AtomicBool,
 }
 
@@ -85,6 +86,11 @@ impl Receiver {
         self.shared.status.store(status, Ordering::Release);
     }
 
+    /// Answers with this page from now on: what another site could show to whoever visits it.
+    pub fn show(&self, html: &str) {
+        *self.shared.page.lock().unwrap_or_else(PoisonError::into_inner) = Some(html.to_owned());
+    }
+
     /// What came so far.
     pub fn received(&self) -> Vec<Received> {
         self.shared.received().clone()
@@ -105,12 +111,16 @@ fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     while let Some(request) = read_request(&mut stream)? {
         shared.received().push(request);
         let status = shared.status.load(Ordering::Acquire);
-        let body = br#"{"ok":true}"#;
+        let page = shared.page.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (kind, body) = match page {
+            Some(html) => ("text/html; charset=utf-8", html),
+            None => ("application/json", r#"{"ok":true}"#.to_owned()),
+        };
         let head = format!(
-            "HTTP/1.1 {status} Answer\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            "HTTP/1.1 {status} Answer\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
-        let answer = [head.as_bytes(), body].concat();
+        let answer = [head.as_bytes(), body.as_bytes()].concat();
         stream.get_mut().write_all(&answer)?;
     }
     Ok(())

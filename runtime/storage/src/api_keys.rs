@@ -171,6 +171,26 @@ pub async fn list(
     rows.iter().map(read).collect()
 }
 
+/// Active keys that end by themselves before then, the first to end first: nickname and end, at most `limit`. Those that were rotated out are meant to end.
+pub async fn expiring(
+    tx: &mut Tx,
+    org: OrgId,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<(KeyId, String, Timestamp)>, StorageError> {
+    let rows = tx
+        .query(
+            "SELECT id, nickname, expires_at FROM api_keys WHERE org_id = $1 AND revoked_at IS NULL AND rotated_at IS NULL \
+             AND expires_at < $2 ORDER BY expires_at, id LIMIT $3",
+        )
+        .bind(org.0)
+        .bind(before.as_micros())
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await?;
+    rows.iter().map(|row| Ok((row.id(0)?, row.get(1)?, row.time(2)?))).collect()
+}
+
 /// Keeps a key as it is until this transaction ends: whoever revokes or rotates it waits.
 pub async fn hold(tx: &mut Tx, org: OrgId, id: KeyId) -> Result<(), StorageError> {
     tx.query("SELECT id FROM api_keys WHERE org_id = $1 AND id = $2 /*UPDATE*/")

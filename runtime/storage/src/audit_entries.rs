@@ -114,6 +114,11 @@ pub async fn list(
     crate::audit_search::find::find(tx, org, filter, before, limit).await
 }
 
+/// One entry, with what it says about people put back.
+pub async fn get(tx: &mut Tx, org: OrgId, id: AuditId) -> Result<Option<AuditEntry>, StorageError> {
+    Ok(by_ids(tx, org, &[id.0]).await?.pop())
+}
+
 /// The entries with these ids, as far as there are such, in no order. At most as many as one statement takes.
 pub(crate) async fn by_ids(tx: &mut Tx, org: OrgId, ids: &[Uuid]) -> Result<Vec<AuditEntry>, StorageError> {
     if ids.is_empty() {

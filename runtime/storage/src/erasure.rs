@@ -128,9 +128,11 @@ async fn from_runs(tx: &mut Tx, org: OrgId, known: &Known) -> Result<(), Storage
     Ok(())
 }
 
-/// Answers that are kept for repeated requests: the person's own, and those that name them.
+/// Answers that are kept for repeated requests, the person's own and those that name them; and the views that they saved.
 async fn from_answers(tx: &mut Tx, org: OrgId, known: &Known) -> Result<(), StorageError> {
     for account in &known.accounts {
+        let views = "DELETE FROM saved_views WHERE org_id = $1 AND account_id = $2";
+        tx.query(views).bind(org.0).bind(*account).execute().await?;
         tx.query("DELETE FROM idempotency_keys WHERE account_id = $1").bind(*account).execute().await?;
     }
     if let Some(email) = &known.email {

@@ -57,22 +57,31 @@ pub async fn inclusion(tx: &mut Tx, org: OrgId, id: AuditId) -> Result<Option<Fo
         );
         StorageError::damaged("the audit log", reason)
     };
+    let hashes = path(tx, org, size, index).await?.map_err(damaged)?;
+    tlog::check_record(&hashes, size, checkpoint.checkpoint.root, index, Leaf::hash(&leaf))
+        .map_err(damaged)?;
+    Ok(Some(Found::Sealed(Box::new(Inclusion { index, leaf, hashes, checkpoint }))))
+}
+
+/// The hashes beside the path from a leaf to the root over `size` leaves, from below; or why there is no such path.
+pub(crate) async fn path(
+    tx: &mut Tx,
+    org: OrgId,
+    size: u64,
+    index: u64,
+) -> Result<Result<Vec<Hash>, tlog::Error>, StorageError> {
     if index >= size {
-        return Err(damaged(tlog::Error::IndexesNotInTree));
+        return Ok(Err(tlog::Error::IndexesNotInTree));
     }
     let asked = Asked::default();
     // The first try only tells which hashes are needed.
     let _ = tlog::prove_record(size, index, &asked);
     let wanted: Vec<_> = asked.0.into_inner().into_iter().map(tlog::split_stored_hash_index).collect();
+    if wanted.is_empty() {
+        return Ok(Ok(Vec::new()));
+    }
     let there = There(audit_nodes::subtrees(tx, org, &wanted).await?);
-    let hashes = if wanted.is_empty() {
-        Vec::new()
-    } else {
-        tlog::prove_record(size, index, &there).map_err(damaged)?
-    };
-    tlog::check_record(&hashes, size, checkpoint.checkpoint.root, index, Leaf::hash(&leaf))
-        .map_err(damaged)?;
-    Ok(Some(Found::Sealed(Box::new(Inclusion { index, leaf, hashes, checkpoint }))))
+    Ok(tlog::prove_record(size, index, &there))
 }
 
 /// Notes which hashes it is asked for.

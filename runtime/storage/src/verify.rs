@@ -2,6 +2,7 @@
 //! runs in bounded memory, needs no master key and changes nothing; and the first thing that is wrong is named with its kind.
 
 mod checkpoints;
+pub mod entry;
 mod personal;
 mod walk;
 

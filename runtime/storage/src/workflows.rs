@@ -192,6 +192,17 @@ pub async fn list(
     rows.iter().map(read).collect()
 }
 
+/// The names of workflows that are paused, at most `limit`.
+pub async fn paused(tx: &mut Tx, org: OrgId, limit: u32) -> Result<Vec<String>, StorageError> {
+    let rows = tx
+        .query("SELECT name FROM workflows WHERE org_id = $1 AND deleted_at IS NULL AND paused_at IS NOT NULL ORDER BY name LIMIT $2")
+        .bind(org.0)
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
 /// Pauses or resumes a workflow: its queued runs wait. Whether that changed anything.
 pub async fn set_paused(
     tx: &mut Tx,

@@ -83,7 +83,8 @@ impl Sealing {
         self.complete_at.store(at.as_micros(), Ordering::Relaxed);
     }
 
-    fn lag(&self, now: Timestamp) -> Duration {
+    /// For how long not all that was there is sealed for sure.
+    pub fn lag(&self, now: Timestamp) -> Duration {
         now.since(Timestamp::from_micros(self.complete_at.load(Ordering::Relaxed)))
     }
 }

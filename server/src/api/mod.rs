@@ -23,12 +23,14 @@ pub mod session;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::FromRef;
+use axum::extract::{FromRef, Request};
 use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse as _, Response};
 
 pub use problem::{Code, Problem};
 
 use crate::config::ProxyConfig;
+use crate::console::unknown;
 use crate::operations::Services;
 
 impl FromRef<Arc<Services>> for body::JsonLimit {
@@ -50,8 +52,13 @@ pub fn router(services: Arc<Services>, proxy: ProxyConfig, tls: bool) -> Router 
         .with_state(services)
 }
 
-async fn unknown_path() -> Problem {
-    Problem::new(Code::NotFound, "there is no such path; `/api/v1/openapi.json` lists those that are")
+async fn unknown_path(services: routes::State, request: Request) -> Response {
+    let mut parts = request.into_parts().0;
+    if unknown::is_for_people(&parts) {
+        return unknown::show(&mut parts, &services).await;
+    }
+    let words = "there is no such path; `/api/v1/openapi.json` lists those that are";
+    Problem::new(Code::NotFound, words).into_response()
 }
 
 async fn wrong_method() -> Problem {

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod api_keys;
 pub mod assets;
+pub mod audit;
 pub mod fields;
 pub mod frame;
 pub mod grants;
@@ -23,6 +24,7 @@ pub mod secrets;
 pub mod settings;
 pub mod setup;
 pub mod triggers;
+pub mod unknown;
 pub mod viewer;
 pub mod workflows;
 
@@ -58,6 +60,7 @@ static PAGES: &[&Pages] = &[
     &workflows::PAGES,
     &triggers::PAGES,
     &plugins::PAGES,
+    &audit::PAGES,
     &members::PAGES,
     &roles::PAGES,
     &api_keys::PAGES,

@@ -18,6 +18,7 @@ pub mod letter;
 pub mod member;
 pub mod oidc;
 pub mod organization;
+pub mod overview;
 pub mod page;
 pub mod password;
 pub mod plugin;
@@ -25,6 +26,7 @@ pub mod rate_limit;
 pub mod refusals;
 pub mod role;
 pub mod run;
+pub mod saved_view;
 pub mod secret;
 pub mod session;
 pub mod settings;
@@ -109,6 +111,8 @@ pub struct Services {
     pub scheduler: Scheduler,
     /// The identity provider, where one is configured.
     pub oidc: Option<Oidc>,
+    /// The streams of the audit trail that are configured.
+    pub streams: Vec<crate::streams::Scope>,
     /// Who follows audit trails: so many at a time.
     pub tails: audit::tail::Tails,
     /// Cancelled when the server stops: waits end.

@@ -3,6 +3,7 @@
 //! the exit code is 0.
 
 pub mod audit_index;
+pub mod digest;
 pub mod logging;
 pub mod open;
 pub mod retention;
@@ -78,6 +79,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     })?;
     let streams = config.audit_streams.iter().map(|stream| Stream::configured(stream, &node_name()));
     let streams = streams.collect::<Result<Vec<_>, _>>()?;
+    let scopes: Vec<_> = streams.iter().map(Stream::scope).collect();
     let listener = Listener::bind(&config.http).await?;
     let public_url = config.http.public_url_at(listener.address());
     say_how_to_begin(&storage, clock.as_ref(), &public_url).await?;
@@ -109,6 +111,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
         hashing: Hashing::default(),
         metrics: Arc::new(Metrics::register()),
         oidc,
+        streams: scopes.clone(),
         tails: audit::tail::Tails::default(),
         stopping: stop.clone(),
     });
@@ -121,6 +124,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     let (own, until) = (Arc::clone(&services), last.clone());
     tasks.spawn(async move { own.key_cache.run(&own.storage, until).await });
     tasks.spawn(audit_index::run(services.storage.clone(), stop.clone()));
+    tasks.spawn(digest::run(services.storage.clone(), stop.clone()));
     tasks.spawn(upkeep::run(Arc::clone(&services), last.clone()));
     if let Some(age) = config.retention.audit {
         tasks.spawn(retention::run(Arc::clone(&services), age, stop.clone()));
@@ -128,7 +132,6 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     // The trail is sealed last: everything else may still write to it.
     let (sealing, sealed) = (TaskTracker::new(), CancellationToken::new());
     sealing.spawn(seal::run(Arc::clone(&services), config.data.folder.clone(), sealed.clone()));
-    let scopes: Vec<_> = streams.iter().map(Stream::scope).collect();
     if !scopes.is_empty() {
         tasks.spawn(lag::run(scopes, Arc::clone(&services), last.clone()));
     }

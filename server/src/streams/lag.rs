@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use factotum_storage::{StorageError, audit_streams};
+use factotum_model::{OrgId, Timestamp};
+use factotum_storage::{StorageError, Tx, audit_streams};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -82,6 +83,32 @@ pub async fn run(scopes: Vec<Scope>, services: Arc<Services>, stop: Cancellation
             () = tokio::time::sleep(ROUND) => {}
         }
     }
+}
+
+/// How far one of these streams is behind in an organization.
+#[derive(Debug, Clone)]
+pub struct OrgLag {
+    /// The stream's name.
+    pub stream: String,
+    /// Sealed entries that its receiver has not confirmed.
+    pub entries: u64,
+    /// When the first of them happened.
+    pub since: Option<Timestamp>,
+}
+
+/// How far the streams of an organization are behind.
+pub async fn of_org(tx: &mut Tx, scopes: &[Scope], org: OrgId) -> Result<Vec<OrgLag>, StorageError> {
+    let mut found = Vec::new();
+    for scope in scopes {
+        let lags = audit_streams::lag(tx, &scope.stream).await?;
+        let own = lags.into_iter().find(|lag| lag.position.org_id == org && scope.covers(&lag.position));
+        found.extend(own.map(|lag| OrgLag {
+            stream: scope.stream.clone(),
+            entries: lag.entries,
+            since: lag.since,
+        }));
+    }
+    Ok(found)
 }
 
 async fn measure(scope: &Scope, services: &Services) -> Result<(), StorageError> {

@@ -3,6 +3,7 @@
 
 mod account;
 mod api_keys;
+mod audit;
 mod chromium;
 mod first_steps;
 mod flows;
@@ -17,5 +18,7 @@ mod service_accounts;
 mod settings;
 mod triggers;
 mod workflows;
+mod overview;
+mod security;
 
 use chromium::{Chromium, Look};

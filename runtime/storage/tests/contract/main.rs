@@ -13,6 +13,7 @@ mod attacks;
 mod attacks_postgres;
 mod attacks_sqlite;
 mod audit;
+mod audit_digest;
 mod audit_search;
 mod audit_streams;
 mod cancel;

@@ -77,9 +77,10 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
         )
 }
 
+/// The filters as a query has them.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AuditQuery {
+pub(crate) struct AuditQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     actor_kind: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,7 +114,8 @@ pub(super) struct AuditQuery {
 }
 
 impl AuditQuery {
-    pub(super) fn filter(&self) -> Result<AuditFilter, Problem> {
+    /// The filter that it asks for.
+    pub(crate) fn filter(&self) -> Result<AuditFilter, Problem> {
         Ok(AuditFilter {
             actor_kinds: word("actor_kind", self.actor_kind.as_deref(), kinds)?.unwrap_or_default(),
             account: value("account", self.account.as_deref())?,
@@ -140,7 +142,7 @@ impl AuditQuery {
     }
 
     /// The query for the record of its being asked.
-    pub(super) fn asked(&self) -> Value {
+    pub(crate) fn asked(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
     }
 }

@@ -22,6 +22,7 @@ struct Asset {
 const ASSETS: &[Asset] = &[
     Asset { name: "console.css", kind: "text/css; charset=utf-8", bytes: include_bytes!("console.css") },
     Asset { name: "console.js", kind: "text/javascript; charset=utf-8", bytes: include_bytes!("console.js") },
+    Asset { name: "audit.js", kind: "text/javascript; charset=utf-8", bytes: include_bytes!("audit.js") },
     // htmx 2.0.11 as published, 0BSD.
     Asset { name: "htmx.js", kind: "text/javascript; charset=utf-8", bytes: include_bytes!("htmx.js") },
     Asset { name: "upload.js", kind: "text/javascript; charset=utf-8", bytes: include_bytes!("upload.js") },

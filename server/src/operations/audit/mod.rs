@@ -1,10 +1,12 @@
 //! Reading the audit trail. What must hold: who reads it is on the record too, one entry per query, before the answer.
 
+mod entry;
 mod keeping;
 mod log;
 mod retain;
 pub mod tail;
 
+pub use entry::{Placed, entry};
 pub use keeping::{Kept, restored, rotate_key};
 pub use log::{VerifierKey, checkpoint, inclusion, keys};
 pub use retain::retain;
