@@ -4,6 +4,7 @@
 
 pub mod api_keys;
 pub mod assets;
+pub mod dead_letters;
 pub mod fields;
 pub mod frame;
 pub mod invitation;
@@ -13,6 +14,7 @@ pub mod overview;
 pub mod page;
 pub mod password_reset;
 pub mod refusal;
+pub mod runs;
 pub mod setup;
 pub mod viewer;
 
@@ -44,6 +46,8 @@ static PAGES: &[&Pages] = &[
     &invitation::PAGES,
     &password_reset::PAGES,
     &overview::PAGES,
+    &runs::PAGES,
+    &dead_letters::PAGES,
     &members::PAGES,
     &api_keys::PAGES,
 ];

@@ -2,6 +2,9 @@
 //! page keeps anybody out, runs a foreign script, or offers what would be refused.
 
 mod chromium;
+mod dead_letters;
 mod log_in;
+mod run_contents;
+mod runs;
 
 use chromium::{Chromium, Look};
