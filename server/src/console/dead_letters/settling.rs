@@ -76,10 +76,12 @@ struct ConfirmPage {
     viewer: String,
 }
 
+/// Asks before many are replayed.
 pub async fn confirm_replay(services: State, viewer: Viewer, RawQuery(query): RawQuery) -> Shown {
     confirm(&services, &viewer, Way::Replay, query).await
 }
 
+/// Asks before many are dismissed.
 pub async fn confirm_dismiss(services: State, viewer: Viewer, RawQuery(query): RawQuery) -> Shown {
     confirm(&services, &viewer, Way::Dismiss, query).await
 }
@@ -168,10 +170,12 @@ struct ProgressPage {
     goes_on: bool,
 }
 
+/// Replays the next few.
 pub async fn replay(services: State, viewer: Viewer, fields: Fields) -> Shown {
     settle(&services, &viewer, Way::Replay, &fields).await
 }
 
+/// Dismisses the next few.
 pub async fn dismiss(services: State, viewer: Viewer, fields: Fields) -> Shown {
     settle(&services, &viewer, Way::Dismiss, &fields).await
 }
