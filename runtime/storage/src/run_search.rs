@@ -17,6 +17,8 @@ const ID_AHEAD: Duration = Duration::from_hours(24);
 
 /// How many of the runs that are due are looked at: they are found one by one.
 const QUEUED_WINDOW: u32 = 2_000;
+/// How many of the unsuccessful runs are looked at: they lie far apart.
+const UNSUCCESSFUL_WINDOW: u32 = 1_000;
 
 /// Which runs; a field left out does not narrow.
 #[derive(Debug, Clone, Default)]
@@ -169,6 +171,7 @@ impl RunFilter {
         if let Some(state) = unsuccessful {
             if self.dead_letter && workflow.is_none() { among.dead_letter() } else { among.state(state) }
         }
+        let window = if unsuccessful.is_some() { window.min(UNSUCCESSFUL_WINDOW) } else { window };
         let mut statement = tx.query_built(format!(
             "SELECT r.id FROM runs r WHERE {} ORDER BY r.id DESC LIMIT 1 OFFSET {window}",
             among.text

@@ -44,7 +44,7 @@ fn a_person_follows_what_runs_and_finds_it_again() {
     assert_eq!(browser.run("return window.still", &[]), json!(true));
     assert!(browser.count("tbody [data-bot]") >= 2, "service accounts have the bot's icon");
     // Focus stays where it is while the rows come anew.
-    let first = format!("#{}", run["run"]["id"].as_str().unwrap());
+    let first = format!("#{}", run["run"].as_str().unwrap());
     browser.run("document.querySelector(arguments[0]).focus()", &[json!(first)]);
     api.run("crash", &json!({}));
     browser.sees("trap");
@@ -152,13 +152,14 @@ fn a_run_is_followed_cancelled_replayed_and_compared() {
     browser.fill("#b", &id);
     browser.click("form.inline button");
     browser.sees("/lines/1/text");
-    browser.sees("The first line that differs is line 2");
+    // What was cancelled while it ran keeps no log.
+    browser.sees("The first line that differs is line 1");
     browser.sees("Only A has an output");
     browser.is_fine("runs-compare");
     browser.fill("#b", "run_00000000000000000000000000000000");
     browser.click("form.filters button");
     browser.sees("There is no run with this id here");
-    browser.is_fine("runs-compare-fault");
+    assert_eq!(browser.barriers(), Vec::<String>::new());
 
     // A Viewer sees it all, and is not offered what would be refused; nor does it help to ask for it.
     member(&server, "ann@example.com", &["Viewer"]);
@@ -190,7 +191,7 @@ fn runs_can_be_read_without_scripts_in_the_dark_on_a_phone() {
     let hook = api.webhook("talker", &json!({}));
     let body = json!({"lines": [{"text": "a line of some length, as programs write them when they have something to say"}]});
     let run = server.stranger().post(&hook, &body).expect(202);
-    let id = run["run"]["id"].as_str().unwrap();
+    let id = run["run"].as_str().unwrap();
     api.wait_end(id);
     let phone =
         Chromium::with(&server, Look { size: (390, 844), dark: true, scripts: false, ..Look::default() });

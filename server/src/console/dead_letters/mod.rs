@@ -19,7 +19,7 @@ use super::viewer::Viewer;
 use super::{Pages, Shown};
 use crate::api::endpoint::{Endpoint, Routes};
 use crate::api::routes::State;
-use crate::operations::run::{self, Filter, Found, WINDOW};
+use crate::operations::run::{self, Filter, Found};
 use crate::operations::{OperationError, Page, Services};
 
 /// The path of the list.
@@ -113,8 +113,8 @@ struct ListPage {
     faults: Faults,
     rows: Vec<Row>,
     next: Option<String>,
-    /// How many were looked at, if that is why there are no more.
-    looked_at: Option<u32>,
+    /// Whether there are no more because so many were looked at.
+    cut_short: bool,
     later: bool,
     may_replay: bool,
     may_dismiss: bool,
@@ -141,7 +141,7 @@ async fn shown(services: &Services, viewer: &Viewer, fields: &Fields, faults: Fa
     let now = services.now();
     let list = ListPage {
         rows: found.runs.iter().map(|run| Row::of(run, now)).collect(),
-        looked_at: found.cut_short.then_some(WINDOW),
+        cut_short: found.cut_short,
         next: found.next,
         later: cursor.is_some(),
         may_replay: viewer.may(Action::RUNS_REPLAY),

@@ -28,7 +28,7 @@ use super::{Pages, Shown};
 use crate::api::endpoint::{Endpoint, Needs, Routes};
 use crate::api::routes::State;
 use crate::api::routes::run::account_kinds;
-use crate::operations::run::{self, Filter, Found, WINDOW};
+use crate::operations::run::{self, Filter, Found};
 use crate::operations::{OperationError, Page, Services};
 use row::Row;
 
@@ -182,8 +182,8 @@ struct ListPage {
     faults: Faults,
     rows: Vec<Row>,
     next: Option<String>,
-    /// How many runs were looked at, if that is why there are no more.
-    looked_at: Option<u32>,
+    /// Whether there are no more because so many were looked at.
+    cut_short: bool,
     /// Whether it follows what happens: the first page does, unless told not to.
     live: bool,
     /// Whether a page before this one was left.
@@ -219,7 +219,7 @@ async fn list(services: State, viewer: Viewer, RawQuery(query): RawQuery) -> Sho
     let now = services.now();
     let shown = ListPage {
         rows: found.runs.iter().map(|run| Row::of(run, now)).collect(),
-        looked_at: found.cut_short.then_some(WINDOW),
+        cut_short: found.cut_short,
         next: found.next,
         live: cursor.is_none() && fields.text("live") != "off" && status == StatusCode::OK,
         later: cursor.is_some(),

@@ -8,6 +8,6 @@ mod settle;
 
 pub use cancel::cancel;
 pub use dismiss::dismiss;
-pub use read::{Filter, Found, Line, WINDOW, attempts, get, list, logs, replays, search};
+pub use read::{Filter, Found, Line, attempts, get, list, logs, replays, search};
 pub use replay::replay;
 pub use settle::{Settled, Way, settle};

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::operations::{Caller, Listed, OperationError, Page, Services};
 
 /// How many runs one search of [`search`] looks at: what it costs is bounded, whatever is asked.
-pub const WINDOW: u32 = 10_000;
+const WINDOW: u32 = 10_000;
 /// How many repetitions of a run are shown.
 const MAX_REPLAYS: u32 = 20;
 /// How many lines of an attempt under way are given at a time.
