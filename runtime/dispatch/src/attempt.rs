@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use factotum_host::{Interrupt, Invocation, LogLine, Report, Slot, Usage};
+use factotum_host::{Interrupt, Invocation, LiveLog, LogLine, Report, Slot, Usage};
 use factotum_model::run::RunContext;
 use factotum_model::workflow::{AfterFailure, AuditClass};
 use factotum_model::{Digest, ErrorCode, Failure, RunId};
@@ -27,16 +27,21 @@ const OUTAGE_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::
 /// Runs a claimed run and commits its end.
 pub(crate) async fn run(inner: Arc<Inner>, run: Claimed, slot: Slot) {
     let run = Arc::new(run);
-    let interrupt = Interrupt::default();
-    let Some(_place) = inner.running.enter(&run, &interrupt) else {
+    let (interrupt, log) = (Interrupt::default(), LiveLog::default());
+    let Some(_place) = inner.running.enter(&run, &interrupt, &log) else {
         tracing::warn!(run = %run.run_id, "claimed while still under way here; the older attempt goes on");
         return;
     };
-    let finished = execute(&inner, &run, slot, &interrupt).await;
+    let finished = execute(&inner, &run, slot, (&interrupt, log)).await;
     commit(&inner, finished).await;
 }
 
-async fn execute(inner: &Inner, run: &Arc<Claimed>, slot: Slot, interrupt: &Interrupt) -> Finished {
+async fn execute(
+    inner: &Inner,
+    run: &Arc<Claimed>,
+    slot: Slot,
+    (interrupt, live): (&Interrupt, LiveLog),
+) -> Finished {
     let plain = |end| Finished { run: Arc::clone(run), end, log: None, usage: None };
     if run.lost >= MAX_LOST {
         let message =
@@ -81,6 +86,7 @@ async fn execute(inner: &Inner, run: &Arc<Claimed>, slot: Slot, interrupt: &Inte
             data: data.clone(),
         }),
         interrupt: interrupt.clone(),
+        live,
     };
     let Report { result, logs, usage, .. } = Box::pin(inner.host.invoke(&prepared, slot, invocation)).await;
     if let Some(data) = &data
@@ -201,14 +207,17 @@ fn log_text(lines: &[LogLine]) -> Option<String> {
     if lines.is_empty() {
         return None;
     }
-    let lines: Vec<_> = lines
-        .iter()
-        .map(|line| {
-            let fields: serde_json::Map<_, _> = line.fields.iter().map(|(k, v)| (k.clone(), v.as_str().into())).collect();
-            json!({"at_ms": line.at_ms, "level": line.level.as_str(), "message": line.message, "fields": fields})
-        })
-        .collect();
-    serde_json::to_string(&lines).ok()
+    serde_json::to_string(&log_lines(lines)).ok()
+}
+
+/// Lines as they are stored and published.
+pub(crate) fn log_lines(lines: &[LogLine]) -> Vec<serde_json::Value> {
+    let lines = lines.iter().map(|line| {
+        let fields: serde_json::Map<_, _> =
+            line.fields.iter().map(|(k, v)| (k.clone(), v.as_str().into())).collect();
+        json!({"at_ms": line.at_ms, "level": line.level.as_str(), "message": line.message, "fields": fields})
+    });
+    lines.collect()
 }
 
 fn usage_text(usage: &Usage) -> String {

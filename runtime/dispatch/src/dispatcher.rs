@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use factotum_host::{Host, Slot, StopReason};
-use factotum_model::OrgId;
+use factotum_model::{OrgId, RunId};
 use factotum_storage::claim::Claimed;
 use factotum_storage::journal::{Handoff, Seat};
 use factotum_storage::recover::Dead;
@@ -116,6 +116,13 @@ impl Dispatcher {
     /// Something became due: a resume, a replay.
     pub fn wake(&self) {
         self.inner.wake();
+    }
+
+    /// What the attempt of a run that is under way here has logged: its number, and at most `most` lines from the one with this number on,
+    /// counted from 0. None if the run is not under way, or on another node.
+    pub fn log_so_far(&self, run: RunId, from: usize, most: usize) -> Option<(u32, Vec<serde_json::Value>)> {
+        let (attempt, log) = self.inner.running.log(run)?;
+        Some((attempt, attempt::log_lines(&log.lines(from, most))))
     }
 
     /// What was counted so far.

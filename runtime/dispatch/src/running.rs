@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use factotum_host::{Interrupt, StopReason};
+use factotum_host::{Interrupt, LiveLog, StopReason};
 use factotum_model::{AccountId, RunId};
 use factotum_storage::claim::Claimed;
 
@@ -16,6 +16,8 @@ pub(crate) struct Running(Mutex<HashMap<RunId, Entry>>);
 struct Entry {
     account: AccountId,
     interrupt: Interrupt,
+    attempt: u32,
+    log: LiveLog,
 }
 
 /// One attempt's place in the table; it leaves when this is dropped.
@@ -27,11 +29,21 @@ pub(crate) struct Place {
 
 impl Running {
     /// Enters an attempt. `None` if the run is under way here already: then this claim must not run.
-    pub(crate) fn enter(self: &Arc<Self>, run: &Claimed, interrupt: &Interrupt) -> Option<Place> {
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        run: &Claimed,
+        interrupt: &Interrupt,
+        log: &LiveLog,
+    ) -> Option<Place> {
         match self.lock().entry(run.run_id) {
             std::collections::hash_map::Entry::Occupied(_) => None,
             std::collections::hash_map::Entry::Vacant(entry) => {
-                entry.insert(Entry { account: run.principal.id, interrupt: interrupt.clone() });
+                entry.insert(Entry {
+                    account: run.principal.id,
+                    interrupt: interrupt.clone(),
+                    attempt: run.attempt,
+                    log: log.clone(),
+                });
                 Some(Place { table: Arc::clone(self), run: run.run_id })
             }
         }
@@ -60,6 +72,11 @@ impl Running {
     /// How many are under way.
     pub(crate) fn len(&self) -> usize {
         self.lock().len()
+    }
+
+    /// The attempt of a run that is under way here, with its log.
+    pub(crate) fn log(&self, run: RunId) -> Option<(u32, LiveLog)> {
+        self.lock().get(&run).map(|entry| (entry.attempt, entry.log.clone()))
     }
 
     /// Whether a run is under way here.

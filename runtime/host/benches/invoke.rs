@@ -121,6 +121,7 @@ fn invocation() -> Invocation {
         limits: Limits::default(),
         ports: Arc::new(Nothing),
         interrupt: Interrupt::default(),
+        live: factotum_host::LiveLog::default(),
     }
 }
 

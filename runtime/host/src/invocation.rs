@@ -10,6 +10,7 @@ use factotum_model::{Authority, Event, Failure};
 use serde_json::Value;
 
 use crate::interrupt::Interrupt;
+use crate::live_log::LiveLog;
 use crate::ports::Ports;
 
 /// What one attempt is given.
@@ -29,6 +30,8 @@ pub struct Invocation {
     pub ports: Arc<dyn Ports>,
     /// Stops it from outside.
     pub interrupt: Interrupt,
+    /// Shows its log meanwhile.
+    pub live: LiveLog,
 }
 
 /// What came of one attempt.

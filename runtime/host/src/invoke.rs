@@ -50,6 +50,7 @@ pub(crate) struct Surroundings<'a> {
 /// Runs an attempt.
 pub(crate) async fn invoke(around: &Surroundings<'_>, prepared: &Prepared, invocation: Invocation) -> Report {
     let meter = Arc::new(Meter::new(invocation.limits, invocation.interrupt, Arc::clone(around.share)));
+    invocation.live.follow(&meter);
     let gate = Gate {
         meter: Arc::clone(&meter),
         authority: Arc::new(invocation.authority),

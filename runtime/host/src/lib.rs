@@ -21,6 +21,7 @@ mod host;
 mod interrupt;
 mod invocation;
 mod invoke;
+mod live_log;
 mod meter;
 mod ports;
 mod share;
@@ -35,6 +36,7 @@ pub use error::{HostError, UploadError};
 pub use host::Host;
 pub use interrupt::{Interrupt, StopReason};
 pub use invocation::{Invocation, LogLevel, LogLine, Output, Report, Usage};
+pub use live_log::LiveLog;
 pub use ports::{
     CallPlace, ChildCall, ChildEnd, ChildError, HttpAnswer, HttpCall, KvEntry, PortError, Ports,
 };

@@ -302,6 +302,12 @@ impl Meter {
         log.lines.iter().rev().map(|line| &line.message).find(telling).cloned()
     }
 
+    /// At most `most` lines of the log from the one with this number on, counted from 0.
+    pub(crate) fn log_from(&self, number: usize, most: usize) -> Vec<LogLine> {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.lines.iter().skip(number).take(most).cloned().collect()
+    }
+
     /// The log, at the attempt's end.
     pub(crate) fn take_log(&self) -> Vec<LogLine> {
         let at_ms = self.began.elapsed().as_millis() as u64;

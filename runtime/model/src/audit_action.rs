@@ -64,6 +64,7 @@ pub const ACTIONS: &[&str] = &[
     "role.update",
     "run.cancel",
     "run.dead",
+    "run.dismiss",
     "run.fail",
     "run.list",
     "run.read",

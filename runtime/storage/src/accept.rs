@@ -380,6 +380,8 @@ async fn store(tx: &mut Tx, shared: &Shared, rows: &[Row<'_>], now: Timestamp) -
         },
     )
     .await?;
+    let replayed: Vec<RunId> = rows.iter().filter_map(|row| row.new.replay_of).collect();
+    crate::dead_letters::replayed(tx, replayed, now).await?;
     let queued: Vec<&Row<'_>> = rows.iter().filter(|r| r.seat.is_none()).collect();
     tx.insert_rows(
         "INSERT INTO ready (run_id, org_id, workflow_id, account_id, due_at, parked) VALUES {rows}",

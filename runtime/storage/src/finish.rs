@@ -10,6 +10,7 @@ use factotum_model::{ErrorCode, RunId, RunState, Timestamp, WorkflowId};
 use crate::claim::{Claimed, PARKED_CONCURRENCY};
 use crate::connection::Tx;
 use crate::error::StorageError;
+use crate::run_attempts::{self, Attempt, Ending};
 use crate::storage::Shared;
 use crate::watch::{Settled, Watch};
 
@@ -58,6 +59,17 @@ impl Finished {
             }
             End::Succeeded(_) | End::Released => None,
         }
+    }
+
+    /// What is kept of an attempt that another one follows.
+    fn attempt(&self, now: Timestamp) -> Option<Attempt> {
+        let ending = match self.end {
+            End::Retry(..) => Ending::Retry,
+            End::Released => Ending::Released,
+            End::Succeeded(_) | End::Failed(..) | End::Dead(..) => return None,
+        };
+        let error = self.error().map(|(code, message)| (code, message.clone()));
+        Some(Attempt { number: self.run.attempt, ended_at: now, ending, error, usage: self.usage.clone() })
     }
 
     /// Tells who waits for the run, if it has ended.
@@ -156,6 +168,9 @@ pub(crate) async fn write(
         },
     )
     .await?;
+    let attempts: Vec<(RunId, Attempt)> =
+        again.iter().filter_map(|f| f.attempt(now).map(|attempt| (f.run.run_id, attempt))).collect();
+    run_attempts::note(tx, &attempts).await?;
     let logs: Vec<&Finished> = finished.iter().copied().filter(|f| f.log.is_some()).collect();
     tx.insert_rows(
         "INSERT INTO run_logs (run_id, attempt, lines) VALUES {rows} ON CONFLICT (run_id, attempt) DO NOTHING",

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::connection::{Row, Tx};
 use crate::error::StorageError;
+use crate::run_attempts::{self, Attempt, Ending};
 use crate::storage::Storage;
 
 /// How many leases one transaction takes over.
@@ -87,15 +88,22 @@ impl Storage {
     async fn requeue(&self, tx: &mut Tx, rows: &[Row], reason: &str) -> Result<(), StorageError> {
         let now = self.clock().now();
         let mut entries = Vec::with_capacity(rows.len());
+        let mut lost = Vec::with_capacity(rows.len());
         let ids = rows.iter().map(|row| row.id(0)).collect::<Result<Vec<RunId>, _>>()?;
         let mut chains = crate::children::chains(tx, &ids).await?;
         for row in rows {
             let (run, org, workflow, account): (RunId, OrgId, Uuid, AccountId) =
                 (row.id(0)?, row.id(1)?, row.get(2)?, row.id(3)?);
-            tx.query("UPDATE runs SET state = 'queued', lost = lost + 1 WHERE id = $1")
+            let changed = tx
+                .query("UPDATE runs SET state = 'queued', lost = lost + 1 WHERE id = $1 RETURNING attempt")
                 .bind(run.0)
-                .execute()
+                .fetch_optional()
                 .await?;
+            if let Some(changed) = changed {
+                let number = u32::try_from(changed.get::<i64>(0)?).unwrap_or(0);
+                let ending = Ending::Lost;
+                lost.push((run, Attempt { number, ended_at: now, ending, error: None, usage: None }));
+            }
             tx.query(
                 "INSERT INTO ready (run_id, org_id, workflow_id, account_id, due_at, parked) VALUES ($1, $2, $3, $4, $5, 0)",
             )
@@ -120,6 +128,7 @@ impl Storage {
             entry.targets = vec![Target::new("run", run)];
             entries.push(entry);
         }
+        run_attempts::note(tx, &lost).await?;
         crate::audit_entries::append(tx, &entries).await?;
         Ok(())
     }

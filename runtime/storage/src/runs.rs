@@ -1,14 +1,15 @@
-//! Runs as the API shows them. What must hold: a search never leaves its organization.
+//! Runs as the API shows them. What must hold: nothing is read across organizations.
 
 use factotum_model::{
-    AccountId, AccountKind, Digest, ErrorCode, EventId, Initiator, InitiatorKind, OrgId, Principal, RunId,
-    RunState, Timestamp, TriggerId, WorkflowId,
+    AccountKind, Digest, ErrorCode, EventId, Initiator, InitiatorKind, OrgId, Principal, RunId, RunState,
+    Timestamp, TriggerId, WorkflowId,
 };
 
 pub use crate::cancel::{Ended, cancel_account, cancel_run, state_of};
 use crate::connection::{Row, Tx};
 use crate::error::StorageError;
 use crate::principal::maybe;
+pub use crate::run_search::{RunFilter, Searched, list, search};
 
 /// A run.
 #[derive(Debug, Clone)]
@@ -59,26 +60,13 @@ pub struct Run {
     pub error: Option<(ErrorCode, String)>,
     /// What its last attempt used, as a JSON object.
     pub usage: Option<String>,
+    /// When somebody replayed or dismissed it, if it ended dead.
+    pub handled_at: Option<Timestamp>,
 }
 
-/// Which runs; a field left out does not narrow.
-#[derive(Debug, Clone, Default)]
-pub struct RunFilter {
-    /// Of the workflow with this name.
-    pub workflow: Option<String>,
-    /// In this state.
-    pub state: Option<RunState>,
-    /// Started by this trigger.
-    pub trigger: Option<TriggerId>,
-    /// Run as this account.
-    pub account: Option<AccountId>,
-    /// Started by this run.
-    pub parent: Option<RunId>,
-}
-
-const SELECT: &str = "SELECT r.id, r.org_id, r.workflow_id, w.name, r.workflow_version, p.digest, r.event_id, r.account_id, r.principal_kind, \
+pub(crate) const SELECT: &str = "SELECT r.id, r.org_id, r.workflow_id, w.name, r.workflow_version, p.digest, r.event_id, r.account_id, r.principal_kind, \
     r.principal_name, r.initiator_kind, r.initiator_id, r.trigger_id, r.authority, r.missing_grants, r.replay_of, r.state, r.attempt, \
-    r.created_at, r.started_at, r.finished_at, r.due_at, r.output, r.error_code, r.error_message, r.usage, r.chain \
+    r.created_at, r.started_at, r.finished_at, r.due_at, r.output, r.error_code, r.error_message, r.usage, r.chain, r.handled_at \
     FROM runs r JOIN workflows w ON w.id = r.workflow_id \
     JOIN workflow_versions v ON v.workflow_id = r.workflow_id AND v.version = r.workflow_version JOIN plugins p ON p.id = v.plugin_id";
 
@@ -93,53 +81,17 @@ pub async fn get(tx: &mut Tx, org: OrgId, id: RunId) -> Result<Option<Run>, Stor
     row.as_ref().map(read).transpose()
 }
 
-/// Runs, newest first, at most `limit` older than `before`.
-pub async fn list(
-    tx: &mut Tx,
-    org: OrgId,
-    filter: &RunFilter,
-    before: Option<RunId>,
-    limit: u32,
-) -> Result<Vec<Run>, StorageError> {
-    let mut sql = format!("{SELECT} WHERE r.org_id = $1 AND r.id < $2");
-    let mut n = 2;
-    let mut and = |condition: &str| {
-        n += 1;
-        sql = format!("{sql} AND {}", condition.replace('?', &format!("${n}")));
-    };
-    if filter.workflow.is_some() {
-        and("w.name = ?");
-    }
-    if filter.state.is_some() {
-        and("r.state = ?");
-    }
-    if filter.trigger.is_some() {
-        and("r.trigger_id = ?");
-    }
-    if filter.account.is_some() {
-        and("r.account_id = ?");
-    }
-    if filter.parent.is_some() {
-        and("r.id IN (SELECT run_id FROM child_runs WHERE parent_id = ?)");
-    }
-    sql = format!("{sql} ORDER BY r.id DESC LIMIT ${}", n + 1);
-    let mut statement = tx.query_built(sql).bind(org.0).bind(before.map_or(uuid::Uuid::max(), |r| r.0));
-    if let Some(workflow) = &filter.workflow {
-        statement = statement.bind(workflow.clone());
-    }
-    if let Some(state) = filter.state {
-        statement = statement.bind(state.as_str());
-    }
-    if let Some(trigger) = filter.trigger {
-        statement = statement.bind(trigger.0);
-    }
-    if let Some(account) = filter.account {
-        statement = statement.bind(account.0);
-    }
-    if let Some(parent) = filter.parent {
-        statement = statement.bind(parent.0);
-    }
-    let rows = statement.bind(i64::from(limit)).fetch_all().await?;
+/// The newest runs that repeat this one, at most `limit`.
+pub async fn replays(tx: &mut Tx, org: OrgId, of: RunId, limit: u32) -> Result<Vec<Run>, StorageError> {
+    let rows = tx
+        .query_built(format!(
+            "{SELECT} WHERE r.org_id = $1 AND r.replay_of = $2 AND r.replay_of IS NOT NULL ORDER BY r.id DESC LIMIT $3"
+        ))
+        .bind(org.0)
+        .bind(of.0)
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await?;
     rows.iter().map(read).collect()
 }
 
@@ -155,11 +107,12 @@ pub async fn of_workflow(tx: &mut Tx, workflow: WorkflowId, limit: u32) -> Resul
     rows.iter().map(read).collect()
 }
 
-/// The logs of a run's attempts, oldest first, each as a JSON list of lines.
-pub async fn logs(tx: &mut Tx, id: RunId) -> Result<Vec<(u32, String)>, StorageError> {
+/// The logs of a run's attempts from this one on, oldest first, each as a JSON list of lines.
+pub async fn logs(tx: &mut Tx, id: RunId, from: u32) -> Result<Vec<(u32, String)>, StorageError> {
     let rows = tx
-        .query("SELECT attempt, lines FROM run_logs WHERE run_id = $1 ORDER BY attempt")
+        .query("SELECT attempt, lines FROM run_logs WHERE run_id = $1 AND attempt >= $2 ORDER BY attempt")
         .bind(id.0)
+        .bind(i64::from(from))
         .fetch_all()
         .await?;
     rows.iter().map(|row| Ok((u32::try_from(row.get::<i64>(0)?).unwrap_or(0), row.get(1)?))).collect()
@@ -223,7 +176,7 @@ pub async fn backlog(tx: &mut Tx) -> Result<(u64, u64), StorageError> {
     })
 }
 
-fn read(row: &Row) -> Result<Run, StorageError> {
+pub(crate) fn read(row: &Row) -> Result<Run, StorageError> {
     let (kind, initiator, state): (String, String, String) = (row.get(8)?, row.get(10)?, row.get(16)?);
     let digest: Vec<u8> = row.get(5)?;
     let code: Option<String> = row.get(23)?;
@@ -269,5 +222,6 @@ fn read(row: &Row) -> Result<Run, StorageError> {
         output: row.get(22)?,
         error,
         usage: row.get(25)?,
+        handled_at: row.maybe_time(27)?,
     })
 }

@@ -18,6 +18,11 @@ const MAX_FORM_BYTES: u64 = 1 << 20;
 pub struct Fields(Vec<(String, String)>);
 
 impl Fields {
+    /// The fields of a query string, where a form was sent by GET.
+    pub fn of_query(query: Option<&str>) -> Self {
+        Self(form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect())
+    }
+
     /// A field's text without white space around it; empty if it is not there.
     pub fn text(&self, name: &str) -> String {
         self.get(name).unwrap_or_default().trim().to_owned()

@@ -6,6 +6,7 @@ pub mod account;
 pub mod api_keys;
 pub mod assets;
 pub mod audit;
+pub mod dead_letters;
 pub mod fields;
 pub mod frame;
 pub mod grants;
@@ -22,6 +23,7 @@ pub mod refusal;
 pub mod roles;
 pub mod secrets;
 pub mod settings;
+pub mod runs;
 pub mod setup;
 pub mod triggers;
 pub mod unknown;
@@ -61,6 +63,8 @@ static PAGES: &[&Pages] = &[
     &triggers::PAGES,
     &plugins::PAGES,
     &audit::PAGES,
+    &runs::PAGES,
+    &dead_letters::PAGES,
     &members::PAGES,
     &roles::PAGES,
     &api_keys::PAGES,

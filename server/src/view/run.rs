@@ -74,6 +74,9 @@ pub struct TimingsView {
     pub finished_at: Option<String>,
     /// When its next attempt is due.
     pub due_at: Option<String>,
+    /// When it was replayed or dismissed, if it ended dead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handled_at: Option<String>,
 }
 
 /// A run that was started, as `{"run": …}`.
@@ -128,6 +131,7 @@ impl From<&Run> for RunView {
                 started_at: run.started_at.map(|t| t.to_string()),
                 finished_at: run.finished_at.map(|t| t.to_string()),
                 due_at: run.due_at.map(|t| t.to_string()),
+                handled_at: run.handled_at.map(|t| t.to_string()),
             },
             usage: run.usage.as_deref().and_then(|text| serde_json::from_str(text).ok()),
         }

@@ -20,5 +20,9 @@ mod triggers;
 mod workflows;
 mod overview;
 mod security;
+mod dead_letters;
+mod log_in;
+mod run_contents;
+mod runs;
 
 use chromium::{Chromium, Look};

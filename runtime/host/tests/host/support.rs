@@ -128,6 +128,7 @@ impl Attempt {
             limits: self.limits,
             ports: self.ports,
             interrupt: self.interrupt,
+            live: factotum_host::LiveLog::default(),
         }
     }
 }

@@ -32,7 +32,7 @@ on_both! {
         let run = world.run(id).await;
         assert_eq!((run.state, run.attempt, run.finished_at), (RunState::Succeeded, 1, Some(world.now())));
         assert_eq!((run.output.as_deref(), run.error, run.usage.as_deref()), (Some("{\"total\":3}"), None, Some("{\"cpu_ms\":1}")));
-        let logs = world.read(async |tx| runs::logs(tx, id).await).await;
+        let logs = world.read(async |tx| runs::logs(tx, id, 0).await).await;
         assert_eq!(logs, [(1, "[{\"message\":\"hi \\u0000 there\"}]".to_owned())]);
         let entries = world.entries(&AuditFilter { run: Some(id), action: Some("run.*".into()), ..AuditFilter::default() }).await;
         assert_eq!(entries.len(), 1);

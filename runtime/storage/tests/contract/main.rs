@@ -39,6 +39,7 @@ mod recover;
 mod retention;
 mod revocations;
 mod revoke;
+mod run_search;
 mod schedules;
 mod seal;
 mod seal_postgres;

@@ -1,14 +1,18 @@
 // What pages do better with a script: everything on them works without, but for links whose token stands behind `#`, which no server sees.
 "use strict";
 
-// Times in the viewer's zone, UTC on hover.
-for (const time of document.querySelectorAll("time[datetime]")) {
-  const at = new Date(time.dateTime);
-  if (!Number.isNaN(at.getTime())) {
-    time.title = time.textContent;
-    time.textContent = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+// Times in the viewer's zone, UTC on hover; also in parts that come later.
+function zoned(root) {
+  for (const time of root.querySelectorAll("time[datetime]:not([title])")) {
+    const at = new Date(time.dateTime);
+    if (!Number.isNaN(at.getTime())) {
+      time.title = time.textContent;
+      time.textContent = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+    }
   }
 }
+zoned(document);
+document.addEventListener("htmx:load", (event) => zoned(event.detail.elt));
 
 // A one-time token goes from the address into its form, and out of the address and the history.
 function takeToken() {

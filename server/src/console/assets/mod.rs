@@ -26,6 +26,7 @@ const ASSETS: &[Asset] = &[
     // htmx 2.0.11 as published, 0BSD.
     Asset { name: "htmx.js", kind: "text/javascript; charset=utf-8", bytes: include_bytes!("htmx.js") },
     Asset { name: "upload.js", kind: "text/javascript; charset=utf-8", bytes: include_bytes!("upload.js") },
+    Asset { name: "select.js", kind: "text/javascript; charset=utf-8", bytes: include_bytes!("select.js") },
     Asset { name: "icon.svg", kind: "image/svg+xml", bytes: include_bytes!("icon.svg") },
 ];
 /// RFC 8246: what has the content's digest in its path never changes.

@@ -1,25 +1,34 @@
 //! Listing and showing runs and their logs. What must hold: without `runs:read` an account sees the runs that it is principal of, and
 //! cannot tell another's run from none.
 
-use factotum_model::{AccountId, Action, RunId, RunState, TriggerId, authorize};
+use factotum_model::{Action, RunId, authorize};
+use factotum_storage::run_attempts::{self, Attempt};
+pub use factotum_storage::runs::RunFilter as Filter;
 use factotum_storage::runs::{self, Run, RunFilter};
 use serde_json::Value;
 
 use crate::operations::{Caller, Listed, OperationError, Page, Services};
 
-/// Which runs.
-#[derive(Debug, Default)]
-pub struct Filter {
-    /// Of the workflow with this name.
-    pub workflow: Option<String>,
-    /// In this state.
-    pub state: Option<RunState>,
-    /// Started by this trigger.
-    pub trigger: Option<TriggerId>,
-    /// Run as this account.
-    pub account: Option<AccountId>,
-    /// Started by this run.
-    pub parent: Option<RunId>,
+/// How many runs one search of [`search`] looks at: what it costs is bounded, whatever is asked.
+const WINDOW: u32 = 10_000;
+/// How many repetitions of a run are shown.
+const MAX_REPLAYS: u32 = 20;
+/// How many lines of an attempt under way are given at a time.
+pub const MAX_LIVE_LINES: usize = 1_000;
+
+/// The filter within what the caller may see.
+async fn allowed(
+    services: &Services,
+    caller: &Caller,
+    filter: RunFilter,
+) -> Result<RunFilter, OperationError> {
+    let own = caller.principal.id;
+    match (authorize(&caller.authority, Action::RUNS_READ, None), filter.account) {
+        (Ok(()), _) => Ok(filter),
+        // What it ran itself, everyone may see.
+        (Err(_), Some(account)) if account == own => Ok(filter),
+        (Err(denied), _) => Err(caller.refused(services, "run.list", None, denied.into()).await),
+    }
 }
 
 /// The runs, newest first.
@@ -29,18 +38,38 @@ pub async fn list(
     filter: Filter,
     page: Page<RunId>,
 ) -> Result<Listed<Run>, OperationError> {
-    let own = caller.principal.id;
-    let account = match (authorize(&caller.authority, Action::RUNS_READ, None), filter.account) {
-        (Ok(()), account) => account,
-        // What it ran itself, everyone may see.
-        (Err(_), Some(account)) if account == own => Some(own),
-        (Err(denied), _) => return Err(caller.refused(services, "run.list", None, denied.into()).await),
-    };
-    let Filter { workflow, state, trigger, parent, .. } = filter;
-    let filter = RunFilter { workflow, state, trigger, account, parent };
+    let filter = allowed(services, caller, filter).await?;
     let mut tx = services.storage.read().await?;
     let found = runs::list(&mut tx, caller.org_id, &filter, page.cursor, page.fetch()).await?;
     Ok(page.cut(found, |r| r.id.to_string()))
+}
+
+/// A page of a search that looks at [`WINDOW`] runs at the most.
+#[derive(Debug)]
+pub struct Found {
+    /// The runs, newest first.
+    pub runs: Vec<Run>,
+    /// The cursor of what follows, if there is more or more may be.
+    pub next: Option<String>,
+    /// Whether it stopped because it had looked at so many, not because the page was full.
+    pub cut_short: bool,
+}
+
+/// The runs, newest first, as far as a bounded search finds them.
+pub async fn search(
+    services: &Services,
+    caller: &Caller,
+    filter: Filter,
+    page: Page<RunId>,
+) -> Result<Found, OperationError> {
+    let filter = allowed(services, caller, filter).await?;
+    let mut tx = services.storage.read().await?;
+    let bounds = (page.fetch(), WINDOW);
+    let found = runs::search(&mut tx, caller.org_id, &filter, page.cursor, bounds).await?;
+    let listed = page.cut(found.runs, |r| r.id.to_string());
+    let cut_short = found.looked_to.filter(|_| listed.next.is_none());
+    let next = listed.next.or(cut_short.map(|run| run.to_string()));
+    Ok(Found { runs: listed.items, next, cut_short: cut_short.is_some() })
 }
 
 /// One run.
@@ -60,20 +89,64 @@ pub async fn get(services: &Services, caller: &Caller, id: &str) -> Result<Run, 
     found.ok_or(OperationError::NotFound)
 }
 
-/// What a run logged, attempt by attempt.
+/// The newest runs that repeat this one.
+pub async fn replays(services: &Services, caller: &Caller, run: &Run) -> Result<Vec<Run>, OperationError> {
+    caller.allowed(services, "run.list", Action::RUNS_READ, None, None).await?;
+    let mut tx = services.storage.read().await?;
+    Ok(runs::replays(&mut tx, caller.org_id, run.id, MAX_REPLAYS).await?)
+}
+
+/// The attempts of a run before its last one, as far as they were kept.
+pub async fn attempts(
+    services: &Services,
+    caller: &Caller,
+    id: &str,
+) -> Result<Vec<Attempt>, OperationError> {
+    let run = get(services, caller, id).await?;
+    let mut tx = services.storage.read().await?;
+    Ok(run_attempts::list(&mut tx, run.id).await?)
+}
+
+/// A line of a run's log.
+#[derive(Debug)]
+pub struct Line {
+    /// Its attempt.
+    pub attempt: u32,
+    /// Its number in the attempt's log, from 0.
+    pub number: usize,
+    /// Level, message, when, fields.
+    pub line: Value,
+}
+
+/// What a run logged, attempt by attempt, from a line of an attempt on: also what an attempt has logged that is under way on this node. At most
+/// [`MAX_LIVE_LINES`] of those.
 pub async fn logs(
     services: &Services,
     caller: &Caller,
     id: &str,
-) -> Result<Vec<(u32, Value)>, OperationError> {
+    (from, number): (u32, usize),
+) -> Result<Vec<Line>, OperationError> {
     let run = get(services, caller, id).await?;
+    // Before the database is asked: an attempt that ends meanwhile is in one or the other.
+    let skip = |attempt: u32| if attempt == from { number } else { 0 };
+    let live = services.dispatcher.log_so_far(run.id, skip(run.attempt), MAX_LIVE_LINES);
     let mut tx = services.storage.read().await?;
-    let attempts = runs::logs(&mut tx, run.id).await?;
+    let attempts = runs::logs(&mut tx, run.id, from).await?;
     let mut lines = Vec::new();
+    let mut add = |attempt: u32, first: usize, some: Vec<Value>| {
+        lines.extend((first..).zip(some).map(|(number, line)| Line { attempt, number, line }));
+    };
+    let ended = attempts.last().map_or(0, |(attempt, _)| *attempt);
     for (attempt, text) in attempts {
         // A list of lines, as the dispatcher writes it.
-        let of_attempt: Vec<Value> = serde_json::from_str(&text).unwrap_or_default();
-        lines.extend(of_attempt.into_iter().map(|line| (attempt, line)));
+        let all: Vec<Value> = serde_json::from_str(&text).unwrap_or_default();
+        let first = skip(attempt);
+        add(attempt, first, all.into_iter().skip(first).collect());
+    }
+    if let Some((attempt, some)) = live.filter(|(attempt, _)| *attempt > ended && *attempt >= from) {
+        // The lines were asked for by the attempt that the run had then.
+        let first = skip(run.attempt);
+        add(attempt, if attempt == run.attempt { first } else { 0 }, some);
     }
     Ok(lines)
 }

@@ -83,7 +83,7 @@ pub fn of(action: &str) -> (Class, u64, &str) {
         ("event", "accept" | "duplicate" | "reject") | ("workflow", "run") | ("run", "replay") => {
             (ApiActivity, Some((1, "Create")))
         }
-        ("run", "cancel") | ("kv", "write") => (ApiActivity, Some((3, "Update"))),
+        ("run", "cancel" | "dismiss") | ("kv", "write") => (ApiActivity, Some((3, "Update"))),
         ("audit", "read" | "export" | "tail") | ("api_key", "report") => (ApiActivity, Some((2, "Read"))),
         (
             "api_key" | "identity" | "invitation" | "member" | "org" | "plugin" | "role" | "secret"

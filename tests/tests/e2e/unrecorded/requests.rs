@@ -73,6 +73,7 @@ pub fn ask(world: &World, operation: &Operation) -> Answer {
         "deleteRole" => api.delete(&at("roles", "spare role", "")),
         "changeRole" => api.patch(&at("roles", "roles", ""), &json!({"grants": ["events:read"]})),
         "cancelRun" => api.post(&at("runs", "held run", "/cancel"), &json!({})),
+        "dismissRun" => api.post(&at("runs", "dead run", "/dismiss"), &json!({})),
         "replayRun" => api.post(&at("runs", "runs", "/replay"), &json!({})),
         "deleteSecret" => api.delete("/api/v1/secrets/gone"),
         "putSecret" => api.put("/api/v1/secrets/kept", &json!({"value": "an0ther"})),

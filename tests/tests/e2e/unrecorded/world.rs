@@ -104,6 +104,8 @@ impl World {
         api.patch("/api/v1/workflows/held", &json!({"paused": true})).expect(200);
         let held = text(&api.begin("held", &json!({})));
         let plugin = text(&api.all("/api/v1/plugins")[0]);
+        api.deploy_with("flaky", &json!({"retry": {"attempts": 2, "backoff_ms": 1}}));
+        let dead = text(&api.run("flaky", &json!({"until": 9})));
         self.things.extend([
             ("hooks", path),
             ("triggers", text(&hook)),
@@ -112,6 +114,7 @@ impl World {
             ("runs", text(&run)),
             ("events", text(&run["event"])),
             ("held run", held),
+            ("dead run", dead),
             ("workflows", "echo".to_owned()),
             ("plugins", plugin),
         ]);
