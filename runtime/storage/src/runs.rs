@@ -1,7 +1,7 @@
 //! Runs as the API shows them. What must hold: nothing is read across organizations.
 
 use factotum_model::{
-    AccountKind, Digest, ErrorCode, EventId, Initiator, InitiatorKind, OrgId, Principal, RunId, RunState,
+    AccountId, AccountKind, Digest, ErrorCode, EventId, Initiator, InitiatorKind, OrgId, Principal, RunId, RunState,
     Timestamp, TriggerId, WorkflowId,
 };
 

@@ -50,11 +50,6 @@ impl Fields {
         self.0.iter().filter(|(own, _)| own == name).map(|(_, value)| value.clone()).collect()
     }
 
-    /// The fields of a query string: of a form that changes nothing.
-    pub fn of_query(query: Option<&str>) -> Self {
-        Self(form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect())
-    }
-
     /// Fields that came in another encoding.
     pub fn of(pairs: Vec<(String, String)>) -> Self {
         Self(pairs)
