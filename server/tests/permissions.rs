@@ -384,7 +384,11 @@ async fn every_page_is_for_people_who_have_its_grant() {
                     // The form that would be shown again may be of something that is not there.
                     let refused = matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
                     assert!(refused, "{role}: {method} {path} {status}");
-                    assert_ne!(fixture.newest_denial().await, before, "{role}: {method} {path} is not on the record");
+                    assert_ne!(
+                        fixture.newest_denial().await,
+                        before,
+                        "{role}: {method} {path} is not on the record"
+                    );
                 }
             }
             assert!(!status.is_server_error(), "{role}: {method} {path} {status}");

@@ -379,6 +379,7 @@ fn packages() -> PathBuf {
 
 /// A driver on a port of its own choice.
 #[track_caller]
+#[expect(clippy::zombie_processes, reason = "whoever has the browser waits for its driver's end")]
 fn driver(zone: &str) -> (Child, u16) {
     let mut driver = Command::new("chromedriver")
         .arg("--port=0")

@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 
 use factotum_model::audit::AuditOutcome;
 use factotum_model::{AccountId, AccountKind, AuditId, KeyId, OrgId, Timestamp, TriggerId};
-use factotum_storage::{Storage, organizations};
 use factotum_storage::audit_entries::{self, AuditFilter};
 use factotum_storage::audit_search::{index, report};
+use factotum_storage::{Storage, organizations};
 use world::{Outcome, disk, open, urls};
 
 /// How often each page is asked for, with another value each time.

@@ -55,17 +55,18 @@ struct KeyPage {
 struct RevokePage {
     frame: Frame,
     stops: Stops,
+    /// Its runs that wait, and those that go on, in words.
+    waiting: String,
+    running: String,
 }
 
-impl RevokePage {
-    /// A number of runs, in words.
-    fn runs(&self, count: &u64, state: &str) -> String {
-        match *count {
-            0 => format!("No run of it is {state} now."),
-            1 => format!("1 run is {state} now."),
-            n if n >= u64::from(MAX_COUNTED) => format!("{n} runs or more are {state} now."),
-            n => format!("{n} runs are {state} now."),
-        }
+/// A number of runs, in words.
+fn runs(count: u64, state: &str) -> String {
+    match count {
+        0 => format!("No run of it is {state} now."),
+        1 => format!("1 run is {state} now."),
+        n if n >= u64::from(MAX_COUNTED) => format!("{n} runs or more are {state} now."),
+        n => format!("{n} runs are {state} now."),
     }
 }
 
@@ -89,7 +90,9 @@ async fn show(services: State, viewer: Viewer, Path(id): Path<String>) -> Shown 
 async fn before(services: State, viewer: Viewer, Path(id): Path<String>) -> Shown {
     let stops = key::stops(&services, &viewer.caller, &id).await?;
     let frame = viewer.frame(format!("Revoke {}", stops.key.nickname), HERE);
-    Ok(page(StatusCode::OK, &RevokePage { frame, stops }))
+    let waiting = runs(stops.runs.waiting, "queued or waiting");
+    let running = runs(stops.runs.running, "running");
+    Ok(page(StatusCode::OK, &RevokePage { frame, stops, waiting, running }))
 }
 
 async fn revoke(services: State, viewer: Viewer, Path(id): Path<String>) -> Shown {

@@ -68,15 +68,10 @@ impl ReportPage {
         activity.more || counted.iter().any(|counted| counted.len() > ROWS)
     }
 
-    /// A text from outside.
-    fn shown(&self, text: &str) -> String {
-        harmless::shown(text).into_owned()
-    }
-
     /// What an entry was done to.
-    fn target(&self, entry: &AuditEntry) -> String {
+    fn target(entry: &AuditEntry) -> String {
         let first = entry.targets.first();
-        first.map_or_else(String::new, |t| self.shown(t.name.as_deref().unwrap_or(&t.id)))
+        first.map_or_else(String::new, |t| harmless::shown(t.name.as_deref().unwrap_or(&t.id)).into_owned())
     }
 }
 
@@ -96,5 +91,5 @@ async fn show(services: State, viewer: Viewer, Path(id): Path<String>) -> Shown 
         ("What was done to the key", newest(&report.history)),
     ];
     let frame = viewer.frame(format!("Report on {}", report.key.nickname), HERE);
-    Ok(page(StatusCode::OK, &ReportPage { frame, tables, lists, report }))
+    Ok(page(StatusCode::OK, &ReportPage { frame, report, tables, lists }))
 }

@@ -70,15 +70,10 @@ impl RotatePage {
         if key.revoked_at.is_some() {
             return Err(OperationError::NotFound.into());
         }
-        let (faults, picker, expires_at, overlap) = match again {
-            Some((faults, fields)) => {
-                let picker = Picker::again(viewer, fields);
-                (faults, picker, fields.text("expires_at"), overlap(fields))
-            }
-            None => {
-                let picker = Picker::with(viewer, &key.grants);
-                (Faults::default(), picker, String::new(), USUAL_OVERLAP_S)
-            }
+        let (faults, picker, expires_at, overlap) = if let Some((faults, fields)) = again {
+            (faults, Picker::again(viewer, fields), fields.text("expires_at"), overlap(fields))
+        } else {
+            (Faults::default(), Picker::with(viewer, &key.grants), String::new(), USUAL_OVERLAP_S)
         };
         let overlaps = OVERLAPS.map(|(seconds, words)| (seconds, words, seconds == overlap)).to_vec();
         let frame = viewer.frame(format!("Replace {}", key.nickname), HERE);

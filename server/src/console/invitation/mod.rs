@@ -94,14 +94,11 @@ async fn send(services: State, visitor: Visitor, fields: Fields) -> Shown {
         password: Some(fields.secret("password")).filter(|typed| !typed.expose().is_empty()),
     };
     match invitation::accept(&services, &visitor.origin, &asked, visitor.token.as_ref()).await {
-        Ok(accepted) => Ok(match accepted.session {
-            Some(begun) => {
-                (SetSession::Begin(begun.token, begun.now, begun.expires_at), go("/")).into_response()
-            }
-            None => {
-                let org = accepted.organization.name;
-                page(StatusCode::OK, &JoinedPage { frame: Frame::bare("You have joined"), org })
-            }
+        Ok(accepted) => Ok(if let Some(begun) = accepted.session {
+            (SetSession::Begin(begun.token, begun.now, begun.expires_at), go("/")).into_response()
+        } else {
+            let org = accepted.organization.name;
+            page(StatusCode::OK, &JoinedPage { frame: Frame::bare("You have joined"), org })
         }),
         Err(error) => InvitationPage::again(&services, &visitor, &fields, error),
     }

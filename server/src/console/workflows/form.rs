@@ -336,8 +336,7 @@ async fn change(services: State, viewer: Viewer, Path(name): Path<String>, field
     if fields.text("do") == "look" {
         return look(&services, &viewer, typed, true).await;
     }
-    let doing =
-        viewer.caller.allowed(&services, "workflow.put", Action::WORKFLOWS_UPDATE, Some(&name), None);
+    let doing = viewer.caller.allowed(&services, "workflow.put", Action::WORKFLOWS_UPDATE, Some(&name), None);
     doing.await?;
     let found = workflow::get(&services, &viewer.caller, &name).await?;
     let unseen = if found.version.to_string() == typed.version {
