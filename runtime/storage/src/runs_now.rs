@@ -33,7 +33,7 @@ pub async fn count(tx: &mut Tx, org: OrgId, now: Timestamp) -> Result<RunsNow, S
              (SELECT count(*) FROM (SELECT 1 FROM ready WHERE parked = 0 AND org_id = $1 AND due_at <= $2 LIMIT $3) AS b), \
              (SELECT count(*) FROM (SELECT 1 FROM ready WHERE parked = 0 AND org_id = $1 AND due_at > $2 LIMIT $3) AS c), \
              (SELECT count(*) FROM (SELECT 1 FROM workflows w CROSS JOIN ready r WHERE w.org_id = $1 AND r.workflow_id = w.id AND r.parked <> 0 LIMIT $3) AS d), \
-             (SELECT count(*) FROM (SELECT 1 FROM runs WHERE org_id = $1 AND state = 'dead' LIMIT $3) AS e)",
+             (SELECT count(*) FROM (SELECT 1 FROM runs WHERE org_id = $1 AND state = 'dead' AND handled_at IS NULL LIMIT $3) AS e)",
         )
         .bind(org.0)
         .bind(now.as_micros())
