@@ -37,9 +37,6 @@ fn dead_letters_are_replayed_and_dismissed_in_bulk() {
     // Nothing selected: said beside the list.
     browser.press("Replay selected");
     browser.sees("Select one or more first");
-    // The browser notes the answer's status; that is looked at here.
-    let noted = browser.complaints();
-    assert!(noted.len() == 1 && noted[0].contains("422"), "{noted:?}");
 
     // Two selected, after what made them fail is mended.
     api.workflow("other", "flaky", &json!({"retry": {"attempts": 5, "backoff_ms": 1}}));
