@@ -176,7 +176,12 @@ async fn upload(services: State, viewer: Viewer, headers: HeaderMap, body: Body)
         Err(Refusal::Problem(problem)) if problem.code == Code::TooLarge => {
             let words =
                 format!("the file is larger than {} bytes, the most that this server takes", grouped(most));
-            let shown = NewPage::of(&services, &viewer, Default::default(), Faults::beside("file", words));
+            let shown = NewPage::of(
+                &services,
+                &viewer,
+                (String::new(), String::new()),
+                Faults::beside("file", words),
+            );
             return Ok(page(StatusCode::PAYLOAD_TOO_LARGE, &shown));
         }
         Err(other) => return Err(other),

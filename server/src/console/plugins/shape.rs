@@ -126,14 +126,13 @@ fn what(import: &str) -> &'static str {
     match interface {
         "factotum:workflow/kv" => "Reads and writes small durable stores",
         "factotum:workflow/workflows" => "Starts other workflows and waits for them",
-        "factotum:workflow/log" => "Writes to the run's log",
+        "factotum:workflow/log" | "wasi:cli/stderr" => "Writes to the run's log",
         "factotum:workflow/config" => "Reads the workflow's configuration",
         "factotum:workflow/run" => "Asks about its own run",
         "factotum:workflow/types" => "What events and outcomes look like",
         "wasi:http/outgoing-handler" => "Sends HTTP requests",
         "wasi:cli/stdin" => "Reads its input: the event",
         "wasi:cli/stdout" => "Writes its output: the answer",
-        "wasi:cli/stderr" => "Writes to the run's log",
         "wasi:cli/environment" => "Reads environment variables and arguments",
         _ => match interface.split('/').next().unwrap_or_default() {
             "wasi:http" => "What requests and answers look like",

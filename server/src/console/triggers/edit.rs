@@ -103,6 +103,41 @@ impl From<Preview> for PreviewView {
 
 type Options = &'static [(&'static str, &'static str)];
 
+fn replies() -> Options {
+    &[
+        ("accepted", "that it is accepted, with the run's id"),
+        ("outcome", "the workflow's answer, once it is there"),
+    ]
+}
+
+fn policies() -> Options {
+    &[("last", "the newest one"), ("none", "none of them"), ("all", "all of them")]
+}
+
+fn overlaps() -> Options {
+    &[("allow", "fire all the same"), ("skip", "leave the new firing out")]
+}
+
+fn algorithms() -> Options {
+    &[("", "SHA-256"), ("sha512", "SHA-512"), ("sha1", "SHA-1")]
+}
+
+fn encodings() -> Options {
+    &[("", "hexadecimal"), ("base64", "Base64")]
+}
+
+fn presets() -> Options {
+    &[
+        ("hmac", "it signs the body: HMAC, as set below"),
+        ("github", "it is GitHub: HMAC in X-Hub-Signature-256"),
+        ("none", "not at all: who has the URL can start the workflow"),
+    ]
+}
+
+fn methods() -> [&'static str; 7] {
+    METHODS
+}
+
 #[derive(Template)]
 #[template(path = "triggers/form.html")]
 struct FormPage {
@@ -123,41 +158,6 @@ struct FormPage {
 }
 
 impl FormPage {
-    fn replies(&self) -> Options {
-        &[
-            ("accepted", "that it is accepted, with the run's id"),
-            ("outcome", "the workflow's answer, once it is there"),
-        ]
-    }
-
-    fn policies(&self) -> Options {
-        &[("last", "the newest one"), ("none", "none of them"), ("all", "all of them")]
-    }
-
-    fn overlaps(&self) -> Options {
-        &[("allow", "fire all the same"), ("skip", "leave the new firing out")]
-    }
-
-    fn algorithms(&self) -> Options {
-        &[("", "SHA-256"), ("sha512", "SHA-512"), ("sha1", "SHA-1")]
-    }
-
-    fn encodings(&self) -> Options {
-        &[("", "hexadecimal"), ("base64", "Base64")]
-    }
-
-    fn presets(&self) -> Options {
-        &[
-            ("hmac", "it signs the body: HMAC, as set below"),
-            ("github", "it is GitHub: HMAC in X-Hub-Signature-256"),
-            ("none", "not at all: who has the URL can start the workflow"),
-        ]
-    }
-
-    fn methods(&self) -> [&'static str; 7] {
-        METHODS
-    }
-
     fn secret_hint(&self) -> &'static str {
         if self.id.is_some() {
             "empty: those that it has stay. To rotate, give the new and the old one, one a line; later the new one alone"
