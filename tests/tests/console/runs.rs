@@ -177,7 +177,8 @@ fn a_run_is_followed_cancelled_replayed_and_compared() {
     });
 
     // Who may read nothing sees what they ran themselves.
-    member(&server, "bob@example.com", &[]);
+    api.post("/api/v1/roles", &json!({"name": "Clerk", "grants": ["members:read"]})).expect(201);
+    member(&server, "bob@example.com", &["Clerk"]);
     let bob = Browser::of(&server, "bob@example.com");
     assert!(bob.get("/runs").text().contains("Your runs"));
     assert_eq!(bob.get(&format!("/runs/{other}")).status, 403);
