@@ -1,8 +1,8 @@
 //! Runs as the API shows them. What must hold: nothing is read across organizations.
 
 use factotum_model::{
-    AccountId, AccountKind, Digest, ErrorCode, EventId, Initiator, InitiatorKind, OrgId, Principal, RunId, RunState,
-    Timestamp, TriggerId, WorkflowId,
+    AccountId, AccountKind, Digest, ErrorCode, EventId, Initiator, InitiatorKind, OrgId, Principal, RunId,
+    RunState, Timestamp, TriggerId, WorkflowId,
 };
 
 pub use crate::cancel::{Ended, cancel_account, cancel_run, state_of};
