@@ -61,7 +61,7 @@ fn what_runs_fails_and_waits_is_seen_at_a_glance() {
     api.deploy_with("sleeper", &json!({"limits": {"wall_ms": 120_000}}));
     let run = api.begin("sleeper", &json!({"ms": 100_000}));
     let tile = |text: &'static str| {
-        browser.wait(text, || (browser.text("#tile-running").replace('\n', " ") == text).then_some(()))
+        browser.wait(text, || (browser.text("#tile-running").replace('\n', " ") == text).then_some(()));
     };
     tile("1 running");
     api.post(&format!("/api/v1/runs/{}/cancel", run["id"].as_str().unwrap()), &json!({})).expect(200);

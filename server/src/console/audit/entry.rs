@@ -104,7 +104,7 @@ pub(super) async fn show(
 fn steps(entry: &AuditEntry, check: &EntryCheck) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut step = |holds: bool, yes: String, no: String| {
-        steps.push(Step { holds, words: if holds { yes } else { no } })
+        steps.push(Step { holds, words: if holds { yes } else { no } });
     };
     let values = if entry.erased.is_empty() {
         "Names and addresses are those that the entry committed to.".to_owned()
@@ -170,6 +170,12 @@ fn steps(entry: &AuditEntry, check: &EntryCheck) -> Vec<Step> {
     steps
 }
 
+#[allow(
+    clippy::unused_self,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::ref_option,
+    reason = "a template calls methods, and passes what it has by reference"
+)]
 impl EntryPage {
     /// What started it, in words.
     fn started_by(&self) -> &'static str {

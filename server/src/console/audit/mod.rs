@@ -74,6 +74,12 @@ struct AuditPage {
     script: String,
 }
 
+#[allow(
+    clippy::unused_self,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::ref_option,
+    reason = "a template calls methods, and passes what it has by reference"
+)]
 impl AuditPage {
     /// The link to a part of the trail.
     fn link(&self, query: &str) -> String {

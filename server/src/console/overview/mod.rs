@@ -163,6 +163,12 @@ impl Charts {
     }
 }
 
+#[allow(
+    clippy::unused_self,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::ref_option,
+    reason = "a template calls methods, and passes what it has by reference"
+)]
 impl OverviewPage {
     /// How a state is marked.
     fn mark(&self, state: &RunState) -> &'static str {
