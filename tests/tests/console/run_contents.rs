@@ -34,8 +34,12 @@ fn hostile_contents_are_shown_and_never_obeyed() {
     let visitor = Browser::of(&server, ADMIN);
     let browser = Chromium::of(&server, ADMIN);
     let deliver = |headers: &[(&str, &str)], body: &[u8]| {
-        let delivered =
-            server.stranger().send("POST", &format!("{hook}?q=%3Cb%3E&x={}", "y".repeat(3_000)), headers, body);
+        let delivered = server.stranger().send(
+            "POST",
+            &format!("{hook}?q=%3Cb%3E&x={}", "y".repeat(3_000)),
+            headers,
+            body,
+        );
         let run = delivered.unwrap().expect(202)["run"].as_str().unwrap().to_owned();
         api.wait_end(&run);
         run
@@ -102,7 +106,9 @@ fn hostile_contents_are_shown_and_never_obeyed() {
         .to_string();
     let run = deliver(&[("content-type", "application/json")], wide.as_bytes());
     browser.go(&format!("/runs/{run}"));
-    browser.sees("nested deeper than is shown here");
+    browser.sees(" more");
+    let folded = "return document.body.textContent.includes('nested deeper than is shown here')";
+    assert_eq!(browser.run(folded, &[]), json!(true));
     browser.press("Show more");
     browser.sees("Not everything is shown here");
     browser.is_fine("run-event");
