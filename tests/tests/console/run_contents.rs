@@ -106,7 +106,9 @@ fn hostile_contents_are_shown_and_never_obeyed() {
         .to_string();
     let run = deliver(&[("content-type", "application/json")], wide.as_bytes());
     browser.go(&format!("/runs/{run}"));
-    browser.sees("nested deeper than is shown here");
+    browser.sees(" more");
+    let folded = "return document.body.textContent.includes('nested deeper than is shown here')";
+    assert_eq!(browser.run(folded, &[]), json!(true));
     browser.press("Show more");
     browser.sees("Not everything is shown here");
     browser.is_fine("run-event");

@@ -52,27 +52,35 @@ fn a_person_follows_what_runs_and_finds_it_again() {
     browser.is_fine("runs");
 
     // Filters, each by the form.
+    let narrowed = |part: &str, rows: usize| {
+        browser.wait(part, || browser.path().contains(part).then_some(()));
+        browser.wait("the rows", || (browser.count("#rows tr") == rows).then_some(()));
+    };
     browser.choose("#state", "dead");
     browser.press("Filter");
-    browser.wait("dead runs alone", || (browser.count("#rows tr") == 1).then_some(()));
+    narrowed("state=dead", 1);
     browser.sees("narrow");
     browser.choose("#state", "");
     browser.choose("#account_kind", "base");
     browser.press("Filter");
-    browser.wait("those of the base account alone", || (browser.count("#rows tr") == 1).then_some(()));
+    narrowed("account_kind=base", 1);
     browser.choose("#account_kind", "");
     browser.choose("#initiator", "api");
     browser.fill("#workflow", "crash");
     browser.press("Filter");
-    browser.wait("those of one workflow by the API", || (browser.count("#rows tr") == 1).then_some(()));
+    narrowed("workflow=crash", 1);
     browser.fill("#workflow", "no-such");
     browser.press("Filter");
+    narrowed("workflow=no-such", 1);
     browser.sees("No run is like this");
     browser.press("Show all");
     browser.go("/runs?since=2030-01-01T00%3A00");
     browser.sees("No run is like this");
     browser.go("/runs?since=soon");
     browser.sees("not a time");
+    // The browser notes the answer's status; that is looked at here.
+    let noted = browser.complaints();
+    assert!(noted.len() == 1 && noted[0].contains("422"), "{noted:?}");
     browser.press("Show all");
 
     // Older ones are a page away.
