@@ -1,5 +1,6 @@
 //! The console in a real browser: every page and every task on it. What must hold: what a person sees and can do is what the API would show and allow them; no
 //! page keeps anybody out, runs a foreign script, or offers what would be refused.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics with the reason")]
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics with the reason")]
 

@@ -80,10 +80,10 @@ impl Typed {
         for (name, form) in table(kind).iter().filter(|(name, _)| *name != SECRETS) {
             match form {
                 Form::Many => {
-                    pairs.extend(fields.all(name).into_iter().map(|value| ((*name).to_owned(), value)))
+                    pairs.extend(fields.all(name).into_iter().map(|value| ((*name).to_owned(), value)));
                 }
                 Form::Text | Form::Number => {
-                    pairs.extend(fields.some(name).map(|value| ((*name).to_owned(), value)))
+                    pairs.extend(fields.some(name).map(|value| ((*name).to_owned(), value)));
                 }
             }
         }
