@@ -2,8 +2,6 @@
 //! page keeps anybody out, runs a foreign script, or offers what would be refused.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics with the reason")]
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics with the reason")]
-
 mod account;
 mod api_keys;
 mod audit;

@@ -148,10 +148,6 @@ impl Result {
         };
         Self { id: settled.id, replay, problem }
     }
-
-    fn short<'i>(&self, id: &'i str) -> &'i str {
-        short(id)
-    }
 }
 
 #[derive(Template)]

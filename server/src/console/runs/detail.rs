@@ -85,7 +85,7 @@ impl RunPage {
         }
     }
 
-    fn short<'i>(&self, id: &'i str) -> &'i str {
+    fn short(id: &str) -> &str {
         row::short(id)
     }
 
