@@ -62,7 +62,7 @@ on_both! {
         for _ in 0..3 {
             entries.push(ended(world, RunState::Succeeded, Duration::from_millis(4), None).await);
         }
-        entries.push(ended(world, RunState::Dead, Duration::from_secs(60), None).await);
+        entries.push(ended(world, RunState::Dead, Duration::from_mins(1), None).await);
         entries.push(world.entry("audit.read"));
         // A cancellation that was refused ended nothing.
         let going_on = world.accept_one().await;
@@ -97,12 +97,13 @@ on_both! {
             entries.push(ended(world, RunState::Succeeded, Duration::from_millis(4), None).await);
         }
         seal(world, 0, &entries).await;
-        let rounds = (0..8).map(|_| {
+        let mut rounds = tokio::task::JoinSet::new();
+        for _ in 0..8 {
             let storage = world.storage.clone();
-            tokio::spawn(async move { audit_digest::round(&storage).await })
-        });
-        for round in rounds.collect::<Vec<_>>() {
-            round.await.unwrap().unwrap();
+            rounds.spawn(async move { audit_digest::round(&storage).await });
+        }
+        for round in rounds.join_all().await {
+            round.unwrap();
         }
         assert_eq!(all(world, Span::Day).await, [(RunState::Succeeded, 4, 40)]);
         let org = world.org.id;
