@@ -13,6 +13,8 @@ use crate::backend::Backend;
 use crate::postgres::{free_port, random_word};
 use crate::wait;
 
+/// The address of the Admin of an organization that a server is started with.
+pub const ADMIN: &str = "admin@example.com";
 /// How long a start may take: a debug build compiles plugins into native code with a slow compiler.
 const START_PATIENCE: Duration = Duration::from_mins(1);
 /// How long a graceful stop may take.
@@ -95,7 +97,7 @@ impl Server {
         let shared =
             settings.database.as_ref().map(|_| Ok::<_, anyhow::Error>(random_word()? + &random_word()?));
         let mut server = Self::prepare(settings, shared.transpose()?)?;
-        let key = server.bootstrap("Test", "admin@example.com")?;
+        let key = server.bootstrap("Test", ADMIN)?;
         server.api = Api::at(server.base(), Some(&key));
         server.resume()?;
         Ok(server)

@@ -165,7 +165,7 @@ fn a_run_is_followed_cancelled_replayed_and_compared() {
     browser.sees("Only A has an output");
     browser.is_fine("runs-compare");
     browser.fill("#b", "run_00000000000000000000000000000000");
-    browser.click("form.filters button");
+    browser.click("form.sieve button");
     browser.sees("There is no run with this id here");
     assert_eq!(browser.barriers(), Vec::<String>::new());
 

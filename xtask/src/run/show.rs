@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::ensure;
+use factotum_tests::browser::PASSWORD;
 use factotum_tests::receiver::Receiver;
+use factotum_tests::server::ADMIN;
 use factotum_tests::{Server, postgres, wait};
 use serde_json::{Value, json};
 
@@ -63,6 +65,8 @@ pub fn commands(server: &Server, hooks: &Hooks, key_file: &Path) {
     say(&format!(
         "
 Factotum runs at {base}, data and log in {folder}.
+
+Open {base} in a browser: {ADMIN}, with the password of this trial, `{PASSWORD}`.
 
 Send an order (workflow order-intake, by webhook; the same X-Delivery again starts nothing):
   curl -sS {intake} -H 'X-Delivery: 2' -H 'Content-Type: application/json' -d '{order}'
