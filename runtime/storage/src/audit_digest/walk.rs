@@ -121,7 +121,7 @@ mod tests {
         let at = Timestamp::from_micros(1);
         let mut walked = Walked::default();
         let note = |walked: &mut Walked, action: &str, target: &str| {
-            walked.note(action, Some(target.to_owned()), at)
+            walked.note(action, Some(target.to_owned()), at);
         };
         note(&mut walked, "http.intent", "a");
         note(&mut walked, "http.intent", "b");
