@@ -87,11 +87,7 @@ pub async fn confirm_dismiss(services: State, viewer: Viewer, RawQuery(query): R
 }
 
 async fn confirm(services: &Services, viewer: &Viewer, way: Way, query: Option<String>) -> Shown {
-    let (doing, action) = match way {
-        Way::Replay => ("run.replay", Action::RUNS_REPLAY),
-        Way::Dismiss => ("run.dismiss", Action::RUNS_CANCEL),
-    };
-    viewer.caller.allowed(services, doing, action, None, None).await?;
+    may(services, viewer, way).await?;
     let fields = Fields::of_query(query.as_deref());
     let narrowed = Narrowed::of(&fields);
     let mut left = Left::of(&fields);
@@ -124,6 +120,15 @@ async fn confirm(services: &Services, viewer: &Viewer, way: Way, query: Option<S
         viewer: viewer_name,
     };
     Ok(page(StatusCode::OK, &asked))
+}
+
+/// Whoever may not is refused before anything is looked at, also where nothing was selected.
+async fn may(services: &Services, viewer: &Viewer, way: Way) -> std::result::Result<(), OperationError> {
+    let (doing, action) = match way {
+        Way::Replay => ("run.replay", Action::RUNS_REPLAY),
+        Way::Dismiss => ("run.dismiss", Action::RUNS_CANCEL),
+    };
+    viewer.caller.allowed(services, doing, action, None, None).await
 }
 
 /// The cursor that has this run as the first after it: what dies later is left alone.
@@ -177,6 +182,7 @@ pub async fn dismiss(services: State, viewer: Viewer, fields: Fields) -> Shown {
 }
 
 async fn settle(services: &Services, viewer: &Viewer, way: Way, fields: &Fields) -> Shown {
+    may(services, viewer, way).await?;
     let number = |name: &str| fields.text(name).parse::<u64>().unwrap_or_default();
     let narrowed = Narrowed::of(fields);
     let (ids, left, goes_on) = next(services, viewer, &narrowed, Left::of(fields)).await?;
