@@ -78,9 +78,6 @@ fn a_person_follows_what_runs_and_finds_it_again() {
     browser.sees("No run is like this");
     browser.go("/runs?since=soon");
     browser.sees("not a time");
-    // The browser notes the answer's status; that is looked at here.
-    let noted = browser.complaints();
-    assert!(noted.len() == 1 && noted[0].contains("422"), "{noted:?}");
     browser.press("Show all");
 
     // Older ones are a page away.
