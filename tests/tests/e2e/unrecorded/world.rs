@@ -314,7 +314,8 @@ impl World {
             "--api-key",
             "third",
         ];
-        for args in [&recover[..], &bootstrap] {
+        let log = [&["rotate-audit-key"][..], &["restored", "--reason", "tests"]];
+        for args in [&recover[..], &bootstrap].into_iter().chain(log) {
             let done = self.server.admin(args, PASSWORD).unwrap();
             let words = String::from_utf8_lossy(&done.stderr).into_owned();
             assert_eq!(done.status.success(), succeed, "{args:?}: {words}");
