@@ -165,9 +165,29 @@ impl Chromium {
         }
     }
 
+    /// Does something with an element, once it is there. One that goes with its page meanwhile is looked for again, as a person would.
     #[track_caller]
-    fn element(&self, css: &str) -> Element {
-        self.wait(css, || self.runtime.block_on(self.client().find(Locator::Css(css))).ok())
+    fn act<T>(
+        &self,
+        what: &str,
+        locator: Locator<'_>,
+        action: impl AsyncFn(Element) -> Result<T, CmdError>,
+    ) -> T {
+        let done = self.wait(what, || {
+            self.runtime.block_on(async {
+                let element = self.client().find(locator).await.ok()?;
+                match action(element).await {
+                    Err(error) if error.is_stale_element_reference() => None,
+                    done => Some(done),
+                }
+            })
+        });
+        done.unwrap_or_else(|e| panic!("{what}: {e}\n{}", self.said()))
+    }
+
+    #[track_caller]
+    fn act_on<T>(&self, css: &str, action: impl AsyncFn(Element) -> Result<T, CmdError>) -> T {
+        self.act(css, Locator::Css(css), action)
     }
 
     /// How many elements there are now.
@@ -179,24 +199,20 @@ impl Chromium {
     /// Clicks an element, once it is there.
     #[track_caller]
     pub fn click(&self, css: &str) {
-        let element = self.element(css);
-        self.now(async { element.click().await });
+        self.act_on(css, async |element| element.click().await);
     }
 
     /// Clicks the link or button with these words.
     #[track_caller]
     pub fn press(&self, words: &str) {
         let path = format!("//*[self::a or self::button or self::summary][normalize-space()=\"{words}\"]");
-        let element =
-            self.wait(words, || self.runtime.block_on(self.client().find(Locator::XPath(&path))).ok());
-        self.now(async { element.click().await });
+        self.act(words, Locator::XPath(&path), async |element| element.click().await);
     }
 
     /// Types into a field, in the place of what is in it.
     #[track_caller]
     pub fn fill(&self, css: &str, text: &str) {
-        let element = self.element(css);
-        self.now(async {
+        self.act_on(css, async |element| {
             element.clear().await?;
             element.send_keys(text).await
         });
@@ -205,15 +221,14 @@ impl Chromium {
     /// Chooses a file, as by the dialog of its field.
     #[track_caller]
     pub fn attach(&self, css: &str, file: &std::path::Path) {
-        let element = self.element(css);
-        self.now(async { element.send_keys(&file.display().to_string()).await });
+        let file = file.display().to_string();
+        self.act_on(css, async |element| element.send_keys(&file).await);
     }
 
     /// What stands in a field now.
     #[track_caller]
     pub fn value(&self, css: &str) -> String {
-        let element = self.element(css);
-        self.now(async { element.prop("value").await }).unwrap_or_default()
+        self.act_on(css, async |element| element.prop("value").await).unwrap_or_default()
     }
 
     /// Waits until the path is this, whatever its query.
@@ -234,22 +249,19 @@ impl Chromium {
     /// Chooses an option of a `select` by its value.
     #[track_caller]
     pub fn choose(&self, css: &str, value: &str) {
-        let element = self.element(css);
-        self.now(async { element.select_by_value(value).await });
+        self.act_on(css, async |element| element.select_by_value(value).await);
     }
 
     /// The visible text of an element, once it is there.
     #[track_caller]
     pub fn text(&self, css: &str) -> String {
-        let element = self.element(css);
-        self.now(async { element.text().await })
+        self.act_on(css, async |element| element.text().await)
     }
 
     /// An attribute of an element, once it is there.
     #[track_caller]
     pub fn attribute(&self, css: &str, name: &str) -> Option<String> {
-        let element = self.element(css);
-        self.now(async { element.attr(name).await })
+        self.act_on(css, async |element| element.attr(name).await)
     }
 
     /// Waits until the visible text of the page has these words.
