@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 /// CSP Level 3: nothing inline, nothing from elsewhere.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -25,6 +25,14 @@ pub fn page(status: StatusCode, template: &impl Template) -> Response {
                 .into_response()
         }
     }
+}
+
+/// Whether HTML is among what the client takes: browsers say so when they want a page to show (RFC 9110 §12.5.1).
+pub fn takes_html(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|kind| {
+        kind.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("text/html"))
+    })
 }
 
 /// On to another page of this server after a form was sent (RFC 9110 §15.4.4).

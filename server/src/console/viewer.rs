@@ -67,13 +67,13 @@ impl Viewer {
         }
     }
 
-    /// The same of one thing.
-    pub fn may_named(&self, action: Action, name: &str) -> bool {
-        authorize(&self.caller.authority, action, Some(name)).is_ok()
-    }
-
     /// Whether the viewer may: for offering only what will not be refused. It is the operation that decides.
     pub fn may(&self, action: Action) -> bool {
         authorize(&self.caller.authority, action, None).is_ok()
+    }
+
+    /// The same of one thing.
+    pub fn may_named(&self, action: Action, name: &str) -> bool {
+        authorize(&self.caller.authority, action, Some(name)).is_ok()
     }
 }

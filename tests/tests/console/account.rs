@@ -3,12 +3,12 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use factotum_tests::browser::PASSWORD;
+use factotum_tests::server::ADMIN;
 use factotum_tests::{Backend, Browser, Server};
 use totp_rs::{Builder, Secret};
 
 use crate::Chromium;
 
-const ADMIN: &str = "admin@example.com";
 const STEP_S: u64 = 30;
 const FRESH: &str = "nine blue kettles on a shelf";
 

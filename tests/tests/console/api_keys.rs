@@ -1,11 +1,10 @@
 //! Settings → API keys: making, using, replacing, revoking.
 
+use factotum_tests::server::ADMIN;
 use factotum_tests::{Backend, Owner, Server, wait_until};
 use serde_json::json;
 
 use crate::Chromium;
-
-const ADMIN: &str = "admin@example.com";
 
 /// The id of the key with this nickname that was made last.
 fn id(server: &Server, nickname: &str) -> String {

@@ -1,12 +1,11 @@
 //! The audit trail in the browser: finding, following, keeping views, and one entry with its proof (I18, I19).
 
 use factotum_tests::browser::PASSWORD;
+use factotum_tests::server::ADMIN;
 use factotum_tests::{Backend, Browser, Owner, Server};
 use serde_json::{Value, json};
 
 use crate::{Chromium, Look};
-
-const ADMIN: &str = "admin@example.com";
 
 /// A person with these roles.
 pub fn joined(server: &Server, email: &str, name: &str, roles: &[&str]) {

@@ -1,12 +1,11 @@
 //! Dead letters: found, replayed and dismissed, one by one, selected, and all that match.
 
+use factotum_tests::server::ADMIN;
 use factotum_tests::{Backend, Browser, Server};
 use serde_json::json;
 
 use super::runs::member;
 use crate::{Chromium, Look};
-
-const ADMIN: &str = "admin@example.com";
 
 #[test]
 fn dead_letters_are_replayed_and_dismissed_in_bulk() {

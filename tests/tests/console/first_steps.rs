@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use factotum_tests::server::ADMIN;
 use factotum_tests::{Backend, Browser, Server, Settings, wait_until};
 
 use crate::Chromium;
@@ -70,7 +71,7 @@ fn people_join_by_invitation_and_get_back_in_by_mail() {
         folder.path().display()
     );
     let server = Server::start_with(Backend::Sqlite, &toml);
-    let admin = Browser::of(&server, "admin@example.com");
+    let admin = Browser::of(&server, ADMIN);
     let invite = |email: &str| {
         admin
             .post("/api/v1/members/invitations", &serde_json::json!({"email": email, "roles": ["Viewer"]}))

@@ -1,11 +1,9 @@
 //! What the tests of workflows, plugins and triggers begin with.
 
 use factotum_tests::browser::PASSWORD;
+pub use factotum_tests::server::ADMIN;
 use factotum_tests::{Browser, Server};
 use serde_json::json;
-
-/// The Admin of every server.
-pub const ADMIN: &str = "admin@example.com";
 
 /// Lets somebody join with these roles, who then logs in by [`PASSWORD`].
 #[track_caller]

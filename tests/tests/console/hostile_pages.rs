@@ -4,6 +4,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
+use factotum_tests::server::ADMIN;
 use factotum_tests::{Backend, Server};
 use serde_json::{Value, json};
 
@@ -38,7 +39,7 @@ fn a_foreign_page_changes_nothing_and_frames_nothing_and_no_foreign_script_runs(
          <iframe src='{base}/settings/members'></iframe>"
     );
     let port = site(&form);
-    let browser = Chromium::of(&server, "admin@example.com");
+    let browser = Chromium::of(&server, ADMIN);
     let owned = || server.api().all("/api/v1/roles").iter().any(|role| role["name"] == "Owned");
     // From another site the browser sends no cookie; from another port of this one it does, and the server looks where the form stood.
     for host in ["localhost", "127.0.0.1"] {

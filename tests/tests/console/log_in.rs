@@ -1,10 +1,9 @@
 //! Logging in and out.
 
+use factotum_tests::server::ADMIN;
 use factotum_tests::{Backend, Server};
 
 use crate::{Chromium, Look};
-
-const ADMIN: &str = "admin@example.com";
 
 #[test]
 fn a_person_logs_in_and_out() {

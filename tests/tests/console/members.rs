@@ -1,12 +1,12 @@
 //! Settings → Members: inviting, roles, suspending, removing; and what who may less is offered.
 
 use factotum_tests::browser::PASSWORD;
+use factotum_tests::server::ADMIN;
 use factotum_tests::{Backend, Browser, Server};
 use serde_json::{Value, json};
 
 use crate::{Chromium, Look};
 
-const ADMIN: &str = "admin@example.com";
 const FRESH: &str = "seven grey herons on a wire";
 
 /// Invites somebody by the API and takes it up: their account's id.

@@ -1,12 +1,11 @@
 //! The overview in the browser: first steps, what runs now, charts, what needs somebody, and a path that leads nowhere.
 
+use factotum_tests::server::ADMIN;
 use factotum_tests::{Backend, Server, wait_until};
 use serde_json::json;
 
 use crate::audit::joined;
 use crate::{Chromium, Look};
-
-const ADMIN: &str = "admin@example.com";
 
 #[test]
 fn what_runs_fails_and_waits_is_seen_at_a_glance() {

@@ -1,6 +1,7 @@
 //! Log-in at an identity provider, in one browser that goes there and back.
 
 use factotum_tests::identity_provider::Script;
+use factotum_tests::server::ADMIN;
 use factotum_tests::{Backend, IdentityProvider, Server, Settings};
 use serde_json::json;
 
@@ -55,7 +56,7 @@ fn people_come_in_by_the_provider_link_and_unlink() {
     assert_eq!(zoe.text(".who .name"), "Zoë");
 
     // Whoever is in already links an identity to themselves, and unlinks it.
-    let admin = Chromium::of(&server, "admin@example.com");
+    let admin = Chromium::of(&server, ADMIN);
     admin.go("/account");
     admin.press("Link an identity of Example ID");
     be(&admin, "adm");

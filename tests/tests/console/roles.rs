@@ -1,5 +1,6 @@
 //! Settings → Roles.
 
+use factotum_tests::server::ADMIN;
 use factotum_tests::{Backend, Server};
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ fn role(server: &Server, name: &str) -> Option<Value> {
 #[test]
 fn an_admin_makes_changes_and_deletes_a_role() {
     let server = Server::start(Backend::Sqlite);
-    let browser = Chromium::of(&server, "admin@example.com");
+    let browser = Chromium::of(&server, ADMIN);
     browser.go("/settings/roles");
     browser.is_fine("roles");
     browser.press("Viewer");

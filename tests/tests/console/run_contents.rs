@@ -1,12 +1,12 @@
 //! What came from outside, on the pages of a run: scripts, odd characters, bytes that are no text, far too much of anything. What must hold: all of it is
 //! shown, none of it is obeyed, and no page grows with it.
 
+use factotum_tests::server::ADMIN;
 use factotum_tests::{Backend, Browser, Server};
 use serde_json::{Value, json};
 
 use crate::Chromium;
 
-const ADMIN: &str = "admin@example.com";
 const SCRIPT: &str =
     "<script>window.xss=1</script><img src=x onerror=\"window.xss=2\">\" onfocus=window.xss=3 autofocus x=\"";
 /// Bidi control, terminal control, line break, null.

@@ -1,12 +1,11 @@
 //! Runs: the list that follows what happens, the page of a run with its log while it goes on, cancelling, replaying, and comparing.
 
 use factotum_tests::browser::PASSWORD;
+use factotum_tests::server::ADMIN;
 use factotum_tests::{Backend, Browser, Server, wait_until};
 use serde_json::json;
 
 use crate::{Chromium, Look};
-
-const ADMIN: &str = "admin@example.com";
 
 /// A person who joins with these roles, and may log in with [`PASSWORD`].
 #[track_caller]

@@ -2,13 +2,13 @@
 
 use factotum_tests::browser::PASSWORD;
 use factotum_tests::receiver::Receiver;
+use factotum_tests::server::ADMIN;
 use factotum_tests::{Backend, Browser, Server};
 use serde_json::{Value, json};
 
 use crate::Chromium;
 use crate::audit::joined;
 
-const ADMIN: &str = "admin@example.com";
 /// What would run, were it taken for markup: out of an attribute, as an element, and as an address.
 const HOSTILE: &str = "\"'><img src=x onerror=window.pwned=1><script>pwned=2</script>";
 /// How many pages a crawl visits at the most.

@@ -1,12 +1,11 @@
 //! The promises about service accounts, as a person at a browser sees them: I11, I13, I16, I17.
 
 use factotum_tests::browser::COOKIE;
+use factotum_tests::server::ADMIN;
 use factotum_tests::{Backend, Server};
 use serde_json::{Value, json};
 
 use crate::Chromium;
-
-const ADMIN: &str = "admin@example.com";
 
 fn service_accounts(server: &Server) -> Vec<Value> {
     let mut all = server.api().all("/api/v1/members?service=true");

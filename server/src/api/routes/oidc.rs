@@ -14,6 +14,7 @@ use crate::api::flow::{self, SetFlow};
 use crate::api::parameters::Parameters;
 use crate::api::problem::{Code, Problem};
 use crate::api::session::{self, SetSession};
+use crate::console::page::takes_html;
 use crate::console::refusal::Refusal;
 use crate::oidc::Oidc;
 use crate::operations::oidc::{self, Browser, Callback};
@@ -88,17 +89,9 @@ async fn callback(
     let done = come_back(&services, &origin, &headers, query).await;
     match done {
         // Whoever comes here by a browser reads a page, not a problem document.
-        Err(error) if wants_page(&headers) => Ok(Refusal::from(error).into_response()),
+        Err(error) if takes_html(&headers) => Ok(Refusal::from(error).into_response()),
         other => other,
     }
-}
-
-/// Whether HTML is among what the client takes: browsers say so of pages (RFC 9110 §12.5.1).
-fn wants_page(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepted.flat_map(|value| value.split(',')).any(|kind| {
-        kind.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("text/html"))
-    })
 }
 
 async fn come_back(

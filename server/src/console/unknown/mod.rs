@@ -6,10 +6,10 @@ use askama::Template;
 use axum::extract::FromRequestParts as _;
 use axum::response::Response;
 use http::request::Parts;
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode};
 
 use super::frame::Frame;
-use super::page::page;
+use super::page::{page, takes_html};
 use super::viewer::Viewer;
 use crate::operations::Services;
 
@@ -24,13 +24,10 @@ struct UnknownPage {
 
 /// Whether it is a browser that wants to show something.
 pub fn is_for_people(parts: &Parts) -> bool {
-    let accepts = parts.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let path = parts.uri.path();
     matches!(parts.method, Method::GET | Method::HEAD)
         && !FOR_PROGRAMS.iter().any(|start| path.starts_with(start))
-        && accepts.flat_map(|value| value.split(',')).any(|kind| {
-            kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/html"))
-        })
+        && takes_html(&parts.headers)
 }
 
 /// The page: with its menu for who is logged in.
