@@ -10,6 +10,7 @@ pub mod audit_log;
 pub mod authority;
 pub mod capability;
 pub mod digest;
+pub mod email;
 pub mod event;
 pub mod grant;
 pub mod id;
