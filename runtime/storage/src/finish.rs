@@ -1,5 +1,5 @@
 //! Finishing an attempt: outcome, retry or dead letter, with the audit entry, in the journal's transaction. What must hold: only
-//! who holds the lease, with its epoch, can finish; who lost it changes nothing.
+//! who holds the lease, with its epoch, can finish; who lost it changes nothing, but that the log of an attempt whose run was cancelled meanwhile is kept.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -179,12 +179,38 @@ pub(crate) async fn write(
         |s, f| s.bind(f.run.run_id.0).bind(i64::from(f.run.attempt)).bind(f.log.clone()),
     )
     .await?;
+    let cut_off: Vec<&Finished> = all.iter().copied().filter(|f| !held.contains(&f.run.run_id)).collect();
+    keep_of_cancelled(tx, &cut_off).await?;
     let mut due = !again.is_empty();
     for (workflow, free) in places {
         due |= unpark_next(tx, workflow, free).await?;
     }
     entries.extend(finished.iter().map(|f| entry(f, now)));
     Ok(Outcome { held: all.iter().map(|f| held.contains(&f.run.run_id)).collect(), due })
+}
+
+/// Keeps log and usage of attempts that a cancel has ended: what a run wrote until then says why it was cancelled, or what it had done already. No other
+/// attempt follows a cancelled one, so its number says that it is this one.
+async fn keep_of_cancelled(tx: &mut Tx, cut_off: &[&Finished]) -> Result<(), StorageError> {
+    let logs: Vec<&Finished> = cut_off.iter().copied().filter(|f| f.log.is_some()).collect();
+    tx.insert_rows(
+        "INSERT INTO run_logs (run_id, attempt, lines) SELECT v.column1, v.column2, v.column3 FROM (VALUES {rows}) AS v \
+         JOIN runs r ON r.id = v.column1 AND r.attempt = v.column2 WHERE r.state = 'cancelled' ON CONFLICT (run_id, attempt) DO NOTHING",
+        3,
+        &logs,
+        |s, f| s.bind(f.run.run_id.0).bind(i64::from(f.run.attempt)).bind(f.log.clone()),
+    )
+    .await?;
+    let used: Vec<&Finished> = cut_off.iter().copied().filter(|f| f.usage.is_some()).collect();
+    tx.insert_rows(
+        "UPDATE runs SET usage = v.column3 FROM (VALUES {rows}) AS v \
+         WHERE runs.id = v.column1 AND runs.attempt = v.column2 AND runs.state = 'cancelled'",
+        3,
+        &used,
+        |s, f| s.bind(f.run.run_id.0).bind(i64::from(f.run.attempt)).bind(f.usage.clone()),
+    )
+    .await?;
+    Ok(())
 }
 
 /// Lets the longest waiting `free` runs of a workflow with a concurrency limit come up again. The workflow's row is taken

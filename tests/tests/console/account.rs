@@ -88,11 +88,14 @@ fn a_person_sets_up_uses_and_removes_a_second_factor() {
     browser.press("Set up a second factor");
     browser.fill("#factor-password", PASSWORD);
     browser.press("Begin");
-    browser.sees("Give your authenticator app this key");
+    browser.sees("Scan this with your authenticator app");
     browser.is_fine("second-factor");
     let secret = browser.text("#secret").replace(' ', "");
     let uri = browser.attribute("a[href^='otpauth:']", "href").unwrap();
     assert!(uri.contains(&secret) && uri.contains("admin%40example.com"), "{uri}");
+    let side: usize =
+        browser.attribute(".qr", "viewBox").unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+    assert_eq!(scanned(side, &browser.attribute(".qr path", "d").unwrap()), uri);
     browser.fill("[name=code]", "12345");
     browser.press("Turn it on");
     browser.sees("this is not the code of now");
@@ -133,4 +136,21 @@ fn a_person_sets_up_uses_and_removes_a_second_factor() {
     browser.press("Remove it");
     browser.sees("Your second factor is removed");
     Browser::of(&server, ADMIN);
+}
+
+/// What a reader of another make sees in a picture of `side` modules with these dark ones.
+fn scanned(side: usize, path: &str) -> String {
+    const SCALE: usize = 4;
+    let mut dark = vec![false; side * side];
+    for run in path.split('M').skip(1) {
+        let numbers: Vec<usize> =
+            run.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
+        let start = numbers[1] * side + numbers[0];
+        dark[start..start + numbers[2]].fill(true);
+    }
+    let shade = |x: usize, y: usize| if dark[y / SCALE * side + x / SCALE] { 0 } else { 255 };
+    let mut image = rqrr::PreparedImage::prepare_from_greyscale(side * SCALE, side * SCALE, shade);
+    let grids = image.detect_grids();
+    assert_eq!(grids.len(), 1, "one code is in it");
+    grids[0].decode().unwrap().1
 }

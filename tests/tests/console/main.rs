@@ -12,6 +12,7 @@ mod flows;
 mod hostile_pages;
 mod log_in;
 mod members;
+mod new_user;
 mod overview;
 mod plugins;
 mod provider;

@@ -128,6 +128,10 @@ fn a_run_is_followed_cancelled_replayed_and_compared() {
     browser.press("Cancel the run");
     browser.sees("cancelled");
     assert_eq!(api.wait_end(&id)["state"], "cancelled");
+    wait_until("what it wrote until then is kept", || {
+        let kept = api.get(&format!("/api/v1/runs/{id}/logs")).expect(200);
+        kept.to_string().contains("the second line").then_some(())
+    });
     // It has ended: nothing is asked for any more, and cancelling is not offered.
     assert_eq!(browser.count("[hx-trigger]"), 0);
     assert_eq!(browser.count(".while-going"), 0);
@@ -156,8 +160,7 @@ fn a_run_is_followed_cancelled_replayed_and_compared() {
     browser.fill("#b", &id);
     browser.click("form.inline button");
     browser.sees("/lines/1/text");
-    // What was cancelled while it ran keeps no log.
-    browser.sees("The first line that differs is line 1");
+    browser.sees("The first line that differs is line 2");
     browser.sees("Only A has an output");
     browser.is_fine("runs-compare");
     browser.fill("#b", "run_00000000000000000000000000000000");

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use factotum_model::{ErrorCode, RunId, RunState};
 use factotum_storage::accept::NewRun;
-use factotum_storage::finish::End;
+use factotum_storage::finish::{End, Finished};
 use factotum_storage::runs::{self, Ended};
 use factotum_storage::signals::{self, Signal};
 use factotum_storage::{sweep, workflows};
 
+use crate::fixture::finished;
 use crate::world::World;
 
 async fn cancel(world: &World, id: RunId) -> Option<Ended> {
@@ -80,6 +81,31 @@ on_both! {
         let state = async |id| world.read(async |tx| runs::state_of(tx, world.org.id, id).await).await;
         assert_eq!(state(id).await, Some(RunState::Succeeded));
         assert_eq!(state(RunId::random()).await, None);
+    }
+
+    async fn what_it_wrote_until_then_is_kept(world: &World) {
+        let id = world.accept_one().await;
+        let claimed = world.claim_one().await;
+        assert!(cancel(world, id).await.is_some());
+        let wrote = |text: &str| Finished {
+            log: Some(format!(r#"[{{"message":"{text}"}}]"#)),
+            usage: Some(r#"{"wall_us":7}"#.into()),
+            ..finished(&claimed, End::Released)
+        };
+        assert!(!world.storage.journal().finish(wrote("first")).await.unwrap(), "it holds nothing any more");
+        assert!(!world.storage.journal().finish(wrote("second")).await.unwrap());
+        let logs = world.read(async |tx| runs::logs(tx, id, 0).await).await;
+        assert_eq!(logs, [(1, r#"[{"message":"first"}]"#.to_owned())]);
+        assert_eq!(world.run(id).await.usage.as_deref(), Some(r#"{"wall_us":7}"#));
+        assert_cancelled(world, id).await;
+
+        // Whose lease went to another node has nothing to say.
+        let other = world.accept_one().await;
+        let claimed = world.claim_one().await;
+        assert!(world.finish(&claimed, End::Succeeded("1".into())).await);
+        let late = Finished { log: Some("[]".into()), ..finished(&claimed, End::Released) };
+        assert!(!world.storage.journal().finish(late).await.unwrap());
+        assert!(world.read(async |tx| runs::logs(tx, other, 0).await).await.is_empty());
     }
 
     async fn cancel_and_finish_at_once_leave_one_end(world: &World) {

@@ -1,6 +1,7 @@
 //! A person's own account: password, second factor, sessions, identities at the provider. What must hold: it is for the person in their session alone;
 //! what would let somebody else in later asks for the password again; nothing secret that was typed is sent back.
 
+mod qr_code;
 mod second_factor;
 
 use std::sync::Arc;

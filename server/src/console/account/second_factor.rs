@@ -6,6 +6,7 @@ use std::sync::Arc;
 use askama::Template;
 use http::StatusCode;
 
+use super::qr_code::QrCode;
 use super::{Form, again};
 use crate::api::endpoint::{Endpoint, Routes};
 use crate::api::routes::State;
@@ -36,8 +37,17 @@ pub(super) fn routes(routes: Routes<Arc<Services>>, send: Send) -> Routes<Arc<Se
 struct SetUpPage {
     frame: Frame,
     faults: Faults,
-    /// The secret in groups of four, and as a URI; none when the page comes again.
-    secret: Option<(String, String)>,
+    /// None when the page comes again.
+    secret: Option<ShownSecret>,
+}
+
+/// The secret as an authenticator takes it.
+struct ShownSecret {
+    /// In groups of four.
+    text: String,
+    uri: String,
+    /// The URI as a picture; none if it is too long for one.
+    code: Option<QrCode>,
 }
 
 #[derive(Template)]
@@ -53,7 +63,8 @@ async fn set_up(services: State, viewer: Viewer, fields: Fields) -> Shown {
     let asked = Prove { password: fields.secret("password") };
     match totp::set_up(&services, &viewer.caller, &asked).await {
         Ok(made) => {
-            let secret = (in_fours(made.secret.expose()), made.otpauth_uri.expose().clone());
+            let uri = made.otpauth_uri.expose().clone();
+            let secret = ShownSecret { text: in_fours(made.secret.expose()), code: QrCode::of(&uri), uri };
             let frame = viewer.frame("Second factor", super::HERE);
             Ok(page(StatusCode::OK, &SetUpPage { frame, faults: Faults::default(), secret: Some(secret) }))
         }
