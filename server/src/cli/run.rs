@@ -37,6 +37,9 @@ pub enum RunCommand {
         /// Started by this run
         #[arg(long)]
         parent: Option<String>,
+        /// Dead letters: out of retries, and neither replayed nor dismissed
+        #[arg(long)]
+        dead_letters: bool,
         /// How many at the most
         #[arg(long, default_value_t = 50)]
         limit: usize,
@@ -61,19 +64,25 @@ pub enum RunCommand {
         /// Its id
         id: String,
     },
+    /// Take a dead run off the dead letters without running it again
+    Dismiss {
+        /// Its id
+        id: String,
+    },
 }
 
 /// Does it.
 pub async fn run(command: RunCommand, remote: &Remote, output: Output) -> Result<(), CommandError> {
     let at = |id: &str| format!("/runs/{}", segment(id));
     match command {
-        RunCommand::List { workflow, state, trigger, account, parent, limit } => {
+        RunCommand::List { workflow, state, trigger, account, parent, dead_letters, limit } => {
             let filters = [
                 ("workflow", workflow.as_deref()),
                 ("state", state.as_deref()),
                 ("trigger", trigger.as_deref()),
                 ("account", account.as_deref()),
                 ("parent", parent.as_deref()),
+                ("dead_letter", dead_letters.then_some("true")),
             ];
             output.list(&remote.list("/runs", &filters, limit).await?, COLUMNS)
         }
@@ -108,6 +117,9 @@ pub async fn run(command: RunCommand, remote: &Remote, output: Output) -> Result
         }
         RunCommand::Replay { id } => {
             output.thing(&remote.json(Method::POST, &format!("{}/replay", at(&id)), None).await?["run"])
+        }
+        RunCommand::Dismiss { id } => {
+            output.thing(&remote.json(Method::POST, &format!("{}/dismiss", at(&id)), None).await?["run"])
         }
     }
 }

@@ -66,6 +66,8 @@ fn from_the_first_start_to_the_audit_entry_of_a_key() {
     browser.fill("#nickname", "laptop");
     browser.choose("#workflow", "nightly-report");
     browser.press("Tick what it needs");
+    browser.sees("The key can do nothing else");
+    assert_eq!(browser.value("#nickname"), "laptop", "what was typed stays");
     browser.press("Make the key");
     browser.sees("It is shown this once");
     let program = Api::at(server.base(), Some(&browser.text("#secret")));

@@ -63,9 +63,14 @@ struct Bundle {
     lacking: Vec<String>,
 }
 
-#[derive(Deserialize)]
+/// The workflow that is picked, and what was typed before that.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Asked {
-    workflow: Option<String>,
+    workflow: String,
+    nickname: String,
+    expires_at: String,
+    networks: String,
 }
 
 impl NewKeyPage {
@@ -99,8 +104,11 @@ impl NewKeyPage {
 async fn blank(services: State, viewer: Viewer, Query(asked): Query<Asked>) -> Shown {
     viewer.caller.allowed(&services, "api_key.create", Action::API_KEYS_CREATE, None, None).await?;
     let mut shown = NewKeyPage::of(&services, &viewer, &Fields::default(), Faults::default()).await?;
-    if let Some(name) = asked.workflow.filter(|name| !name.is_empty()) {
-        let chosen = workflow::get(&services, &viewer.caller, &name).await?;
+    shown.nickname = asked.nickname;
+    shown.expires_at = asked.expires_at;
+    shown.networks = asked.networks;
+    if !asked.workflow.is_empty() {
+        let chosen = workflow::get(&services, &viewer.caller, &asked.workflow).await?;
         let run = format!("{}:{}", Action::WORKFLOWS_RUN, chosen.name).parse::<Grant>();
         let needed = chosen.grants.union(&run.into_iter().collect::<Grants>());
         let held = viewer.caller.authority.grants();
