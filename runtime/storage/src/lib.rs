@@ -37,6 +37,7 @@ pub mod identities;
 pub mod invitations;
 pub mod journal;
 pub mod kv;
+pub mod live_logs;
 pub mod members;
 pub mod nodes;
 pub mod oidc_flows;

@@ -1,4 +1,4 @@
-//! What the other nodes must hear of within a second. What must hold: a signal commits with what it tells of; readers
+//! What the other nodes must hear of within a second: what they are to stop, and whose log is watched. What must hold: a signal commits with what it tells of; readers
 //! look back over a window, so that one that committed late is not missed.
 
 use std::time::Duration;
@@ -12,13 +12,15 @@ use crate::error::StorageError;
 /// How far readers look back; longer than any transaction here lives.
 pub const WINDOW: Duration = Duration::from_secs(30);
 
-/// Something that other nodes must stop.
+/// Something for the other nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Signal {
-    /// All that runs as this account.
+    /// All that runs as this account is to stop.
     AccountRevoked(AccountId),
-    /// This run.
+    /// This run is to stop.
     RunCancelled(RunId),
+    /// Somebody watches what this run logs: it is to be copied ([`live_logs`](crate::live_logs)).
+    LogWanted(RunId),
 }
 
 /// Writes a signal into the transaction of what it tells of.
@@ -26,6 +28,7 @@ pub async fn send(tx: &mut Tx, signal: Signal, now: Timestamp) -> Result<(), Sto
     let (kind, subject) = match signal {
         Signal::AccountRevoked(id) => ("account_revoked", id.0),
         Signal::RunCancelled(id) => ("run_cancelled", id.0),
+        Signal::LogWanted(id) => ("log_wanted", id.0),
     };
     tx.query("INSERT INTO signals (id, at, kind, subject) VALUES ($1, $2, $3, $4)")
         .bind(Uuid::now_v7())
@@ -50,6 +53,7 @@ pub async fn recent(tx: &mut Tx, now: Timestamp) -> Result<Vec<(Uuid, Signal)>, 
         match kind.as_str() {
             "account_revoked" => signals.push((row.get(0)?, Signal::AccountRevoked(row.id(2)?))),
             "run_cancelled" => signals.push((row.get(0)?, Signal::RunCancelled(row.id(2)?))),
+            "log_wanted" => signals.push((row.get(0)?, Signal::LogWanted(row.id(2)?))),
             // A newer node says something that this one does not know.
             _ => {}
         }

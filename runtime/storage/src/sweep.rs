@@ -5,10 +5,10 @@ use factotum_model::Timestamp;
 
 use crate::connection::Tx;
 use crate::error::StorageError;
-use crate::signals;
+use crate::{live_logs, signals};
 
-/// Removes expired idempotency keys, dedup keys, values of stores, sessions, one-time links and log-ins that did not come back, and
-/// signals that every node has seen.
+/// Removes expired idempotency keys, dedup keys, values of stores, sessions, one-time links and log-ins that did not come back, copies
+/// of logs, and signals that every node has seen.
 pub async fn expired(tx: &mut Tx, now: Timestamp) -> Result<(), StorageError> {
     for sql in [
         "DELETE FROM idempotency_keys WHERE expires_at < $1",
@@ -20,5 +20,6 @@ pub async fn expired(tx: &mut Tx, now: Timestamp) -> Result<(), StorageError> {
     ] {
         tx.query(sql).bind(now.as_micros()).execute().await?;
     }
+    live_logs::sweep(tx, now).await?;
     signals::sweep(tx, now).await
 }

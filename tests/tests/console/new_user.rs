@@ -80,7 +80,12 @@ fn from_the_first_start_to_the_audit_entry_of_a_key() {
         let rows = browser.text("main");
         (rows.contains("workflow.run") && rows.contains("laptop")).then_some(())
     });
-    browser.click("main a[href*='/audit/aud_']");
+    let leads = browser.run(
+        "const row = [...document.querySelectorAll('main tr')].find(row => row.textContent.includes('laptop') && row.textContent.includes('workflow.run')); \
+         return row.querySelector('a').getAttribute('href')",
+        &[],
+    );
+    browser.click(&format!("main a[href='{}']", leads.as_str().unwrap()));
     browser.wait("the entry", || browser.path().starts_with("/audit/aud_").then_some(()));
     browser.sees("laptop");
     browser.is_fine("audit-entry-of-a-key");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use factotum_tests::backend::soak;
 use factotum_tests::load::Load;
-use factotum_tests::{Backend, Server, wait_until, wait_within};
+use factotum_tests::{Api, Backend, Server, wait_until, wait_within};
 use serde_json::{Value, json};
 
 use crate::ledger;
@@ -54,6 +54,34 @@ fn a_killed_nodes_runs_resume_on_the_other_and_nothing_is_lost_or_doubled() {
     let runs = ledger::drained(other.api(), "echo");
     ledger::check_runs(&acknowledged, &runs);
     ledger::check_audit(other.api(), trigger["id"].as_str().unwrap(), &runs);
+}
+
+#[test]
+fn what_a_run_logs_is_seen_from_the_other_node_while_it_runs() {
+    let one = Server::start(Backend::Postgres);
+    one.api().deploy_with("talker", &json!({"limits": {"wall_ms": 120_000}}));
+    let lines = json!({"lines": [
+        {"text": "the first line"},
+        {"text": "the second line", "wait_ms": 500},
+        {"text": "never reached", "wait_ms": 100_000},
+    ]});
+    let run = one.api().begin("talker", &lines);
+    let id = run["id"].as_str().unwrap();
+    one.api().wait_state(id, &["running"]);
+    // It joins late, so that the run is the first node's.
+    let other = one.another_node().unwrap();
+    let messages = |api: &Api| {
+        let logs = api.get(&format!("/api/v1/runs/{id}/logs")).expect(200);
+        let items = logs["items"].as_array().unwrap().clone();
+        items.iter().map(|line| line["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    wait_until("its lines", || {
+        (messages(other.api()) == ["the first line", "the second line"]).then_some(())
+    });
+    assert_eq!(other.api().run_object(id)["state"], "running");
+    other.api().post(&format!("/api/v1/runs/{id}/cancel"), &json!({})).expect(200);
+    wait_until("the log that counts", || (messages(other.api()).len() == 2).then_some(()));
+    assert_eq!(messages(one.api()), messages(other.api()));
 }
 
 #[test]

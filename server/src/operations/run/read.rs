@@ -1,10 +1,12 @@
 //! Listing and showing runs and their logs. What must hold: without `runs:read` an account sees the runs that it is principal of, and
 //! cannot tell another's run from none.
 
-use factotum_model::{Action, RunId, authorize};
+use factotum_model::{Action, RunId, RunState, authorize};
+use factotum_storage::live_logs;
 use factotum_storage::run_attempts::{self, Attempt};
 pub use factotum_storage::runs::RunFilter as Filter;
 use factotum_storage::runs::{self, Run, RunFilter};
+use factotum_storage::signals::{self, Signal};
 use serde_json::Value;
 
 use crate::operations::{Caller, Listed, OperationError, Page, Services};
@@ -118,8 +120,8 @@ pub struct Line {
     pub line: Value,
 }
 
-/// What a run logged, attempt by attempt, from a line of an attempt on: also what an attempt has logged that is under way on this node. At most
-/// [`MAX_LIVE_LINES`] of those.
+/// What a run logged, attempt by attempt, from a line of an attempt on: also what an attempt has logged that is under way, on another node a moment
+/// later. At most [`MAX_LIVE_LINES`] of those.
 pub async fn logs(
     services: &Services,
     caller: &Caller,
@@ -129,7 +131,10 @@ pub async fn logs(
     let run = get(services, caller, id).await?;
     // Before the database is asked: an attempt that ends meanwhile is in one or the other.
     let skip = |attempt: u32| if attempt == from { number } else { 0 };
-    let live = services.dispatcher.log_so_far(run.id, skip(run.attempt), MAX_LIVE_LINES);
+    let mut live = services.dispatcher.log_so_far(run.id, skip(run.attempt), MAX_LIVE_LINES);
+    if live.is_none() && run.state == RunState::Running {
+        live = elsewhere(services, &run, skip(run.attempt)).await?;
+    }
     let mut tx = services.storage.read().await?;
     let attempts = runs::logs(&mut tx, run.id, from).await?;
     let mut lines = Vec::new();
@@ -149,4 +154,22 @@ pub async fn logs(
         add(attempt, if attempt == run.attempt { first } else { 0 }, some);
     }
     Ok(lines)
+}
+
+/// What another node has copied of a run's log, from a line on; and asks it to copy what came since.
+async fn elsewhere(
+    services: &Services,
+    run: &Run,
+    from: usize,
+) -> Result<Option<(u32, Vec<Value>)>, OperationError> {
+    let mut tx = services.storage.write().await?;
+    signals::send(&mut tx, Signal::LogWanted(run.id), services.now()).await?;
+    let copied = live_logs::get(&mut tx, run.id).await?;
+    tx.commit().await?;
+    let copied = copied.filter(|(attempt, _)| *attempt == run.attempt);
+    Ok(copied.map(|(attempt, lines)| {
+        // A list of lines, as the dispatcher writes it.
+        let lines: Vec<Value> = serde_json::from_str(&lines).unwrap_or_default();
+        (attempt, lines.into_iter().skip(from).take(MAX_LIVE_LINES).collect())
+    }))
 }
