@@ -267,7 +267,7 @@ fn stdin(run: &RunContext, event: &Event) -> Bytes {
         event: Value,
     }
     // Neither has a map with keys that are no strings, the only thing that could fail.
-    serde_json::to_vec(&Input { run, event: event.to_json() }).unwrap_or_default().into()
+    serde_json::to_vec(&Input { run, event: event.to_command_json() }).unwrap_or_default().into()
 }
 
 fn event_of(event: &Event) -> types::Event {
@@ -285,6 +285,8 @@ fn event_of(event: &Event) -> types::Event {
         EventInput::Schedule { nominal_time } => types::Event::Schedule(types::Schedule {
             nominal_time: u64::try_from(nominal_time.as_millis()).unwrap_or(0),
         }),
+        // The variant cannot grow: a component reads it from the JSON, and attachments as streams.
+        EventInput::Email(_) => types::Event::Other(event.to_json().to_string()),
         EventInput::Call => {
             types::Event::Call(String::from_utf8(event.payload.clone()).unwrap_or_else(|_| "null".to_owned()))
         }

@@ -90,6 +90,7 @@ pub fn shown(event: &Event, trigger: Option<TriggerId>, extent: Extent) -> Shown
             (line, some, all.len().saturating_sub(extent.headers))
         }
         EventInput::Schedule { nominal_time } => (nominal_time.to_string(), Vec::new(), 0),
+        EventInput::Email(email) => (cut(&email.subject, extent.header_chars), Vec::new(), 0),
         EventInput::Call => (String::new(), Vec::new(), 0),
     };
     let cut_tree = tree.iter().any(|part| matches!(part, Part::More(_)));
