@@ -1,6 +1,8 @@
 //! A mail's published JSON form (docs/triggers.md). What must hold: where an attachment stands in the raw bytes stays inside; a command gets the
 //! bytes of small attachments in it, since it has no other way to them, and their sum is bounded.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -27,7 +29,7 @@ impl Email {
             "in_reply_to": self.in_reply_to,
             "references": self.references,
             "date": self.date,
-            "headers": self.headers,
+            "headers": by_name(&self.headers),
             "text": self.text,
             "html": self.html,
             "attachments": self.attachments.iter().map(attachment).collect::<Vec<_>>(),
@@ -58,6 +60,15 @@ impl Email {
         }
         form
     }
+}
+
+/// Names with their values, as those of a webhook.
+fn by_name(headers: &[(String, String)]) -> BTreeMap<&str, Vec<&str>> {
+    let mut by_name: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, value) in headers {
+        by_name.entry(name).or_default().push(value);
+    }
+    by_name
 }
 
 fn attachment(attachment: &Attachment) -> Value {
