@@ -16,6 +16,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::capability::bindings::factotum::workflow::types;
 use crate::capability::http::Outbound;
+use crate::capability::mail::Sent;
 use crate::component::{Entry, Prepared};
 use crate::cpu::Timed;
 use crate::egress::connect::Egress;
@@ -70,9 +71,11 @@ pub(crate) async fn invoke(around: &Surroundings<'_>, prepared: &Prepared, invoc
             memory: Memory::new(Arc::clone(&meter)),
             run: invocation.run,
             config: invocation.config,
+            event: Arc::clone(&invocation.event),
             gate,
             place: Arc::clone(around.place),
             child_calls: 0,
+            sent: Sent::default(),
         };
         let mut store = store(around.engine, guest);
         let called = bounded(&meter, call(&meter, &prepared.entry, &mut store, &invocation.event)).await;

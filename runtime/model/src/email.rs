@@ -1,11 +1,13 @@
 //! What a mail says, as a workflow gets it. What must hold: it is read from bytes that are kept as they came, so nothing is lost where reading them
 //! fails; names and texts are a stranger's; an attachment is a range of those bytes, so it is in memory once.
 
+mod address;
 mod attachment;
 mod json;
 mod transfer;
 mod verdict;
 
+pub use address::{AddressError, MAX_ADDRESS_BYTES, check_address};
 pub use attachment::{Attachment, Source};
 pub use json::MAX_INLINE_BYTES;
 pub use transfer::{Decoding, TransferEncoding};
