@@ -16,7 +16,7 @@ const MAX_PIECE_BYTES: usize = 1 << 20;
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
 /// How far some bytes of the event are read.
-pub(crate) struct Reader {
+pub struct Reader {
     event: Arc<Event>,
     source: Source,
     decoding: Decoding,

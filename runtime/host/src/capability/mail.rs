@@ -43,7 +43,7 @@ type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
 impl Guest {
     /// Whether the run may write to each of these. One that is not covered is on the record, and nothing is sent to the others either.
-    async fn may_write_to(&self, recipients: &[String]) -> Result<(), Error> {
+    async fn may_write_to(&mut self, recipients: &[String]) -> Result<(), Error> {
         for address in recipients {
             let domain = address.rfind('@').and_then(|at| address.get(at..));
             if authorize(&self.gate.authority, Action::MAIL_SEND, domain).is_ok() {

@@ -1,7 +1,7 @@
 //! What a guest can ask of the host, one file each. What must hold: each function passes the gate (`guest::Gate`) before it
 //! does anything; `run`, `log`, `config` and `attachments` need no grant.
 
-pub(crate) mod attachments;
+pub mod attachments;
 mod config;
 pub(crate) mod http;
 mod kv;

@@ -37,15 +37,28 @@ fn read(header: &MailHeader<'_>) -> Vec<Address> {
             }
         }
     }
-    all.into_iter().map(|(name, address)| clean(name.as_deref(), &address)).collect()
+    if all.is_empty() || all.iter().any(|(_, address)| !is_plain(address)) {
+        let again = read_again(header.get_value_raw());
+        if !again.is_empty() {
+            return again;
+        }
+    }
+    let all = all.into_iter().filter(|(_, address)| !address.trim().is_empty());
+    all.map(|(name, address)| clean(name.as_deref(), &address)).collect()
 }
 
-/// mail-parser's reading, of what mailparse takes for broken.
+/// Without what a comment, a route or a broken list leaves in it.
+fn is_plain(address: &str) -> bool {
+    let odd = |c: char| c.is_whitespace() || "(),:;<>".contains(c);
+    address.split('@').count() == 2 && !address.contains(odd)
+}
+
+/// mail-parser's reading, of what mailparse takes for broken or does not take apart.
 fn read_again(raw: &[u8]) -> Vec<Address> {
     let mut ended = raw.to_vec();
     ended.push(b'\n');
     let HeaderValue::Address(list) = MessageStream::new(&ended).parse_address() else { return Vec::new() };
-    let some = list.iter().filter(|one| one.address.as_ref().is_some_and(|a| a.contains('@')));
+    let some = list.iter().filter(|one| one.address.as_ref().is_some_and(|a| !a.trim().is_empty()));
     some.map(|one| clean(one.name.as_deref(), one.address.as_deref().unwrap_or_default())).collect()
 }
 

@@ -1,7 +1,10 @@
 //! What a part says of itself: RFC 2045 §5, RFC 2183, RFC 2231.
 
 use factotum_model::email::TransferEncoding;
-use mailparse::{DispositionType, ParsedContentType, parse_content_disposition, parse_content_type};
+use mail_parser::parsers::MessageStream;
+use mailparse::{
+    DispositionType, MailHeader, ParsedContentType, parse_content_disposition, parse_content_type,
+};
 
 use super::field::Head;
 
@@ -47,13 +50,20 @@ impl Content {
             TransferEncoding::of(&value("content-transfer-encoding").unwrap_or_default());
         let param = |name: &str| disposition.params.get(name).filter(|value| !value.is_empty());
         let name = param("filename").or_else(|| said.params.get("name").filter(|value| !value.is_empty()));
-        let boundary = said.params.get("boundary");
+        // What mailparse does not find: parameters without a semicolon before them, in words of an unknown character set.
+        let other = |name: &str| {
+            let raw = |header: &MailHeader<'_>| header.get_value_raw().to_vec();
+            let ended = [head.first("content-type")?.with_header(&mut true, raw), b"\n".to_vec()].concat();
+            let said = MessageStream::new(&ended).parse_content_type().into_content_type()?;
+            said.attribute(name).filter(|value| !value.is_empty()).map(str::to_owned)
+        };
+        let boundary = said.params.get("boundary").cloned().or_else(|| other("boundary"));
         Self {
             media_type: media_type(&said.mimetype),
             charset: said.charset,
-            boundary: boundary.filter(|b| !b.is_empty() && b.len() <= MAX_BOUNDARY_BYTES).cloned(),
-            is_attachment: !matches!(disposition.disposition, DispositionType::Inline),
-            name: name.cloned(),
+            boundary: boundary.filter(|b| !b.is_empty() && b.len() <= MAX_BOUNDARY_BYTES),
+            is_attachment: disposition.disposition == DispositionType::Attachment,
+            name: name.cloned().or_else(|| other("name")),
             id: value("content-id")
                 .map(|id| id.trim_matches(['<', '>', ' ']).to_owned())
                 .filter(|id| !id.is_empty()),

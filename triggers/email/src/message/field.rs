@@ -32,14 +32,12 @@ impl Field<'_> {
     pub(super) fn value(&self) -> (String, bool) {
         let mut whole = true;
         let decoded = self.with_header(&mut whole, |header| {
-            let first = header.get_value();
-            if first.contains(char::REPLACEMENT_CHARACTER) {
-                better(header.get_value_raw(), first)
-            } else {
-                first
-            }
+            let (raw, first) = (header.get_value_raw(), header.get_value());
+            // mailparse leaves bytes that are no ASCII out of a word, and a word of an unknown character set as it is.
+            let is_odd = raw.windows(2).any(|pair| pair == b"=?") && !raw.is_ascii();
+            if is_odd || lost(&first) > 0 { better(raw, first, is_odd) } else { first }
         });
-        (one_line(decoded.trim()), whole)
+        (one_line(&decoded).trim().to_owned(), whole)
     }
 
     /// The value as a header of mailparse, within the bounds. Where its words cannot be decoded in time they stay as they are.
@@ -89,14 +87,16 @@ fn push(folded: &mut Vec<u8>, line: &[u8]) {
     }
 }
 
-/// mail-parser's reading, where it has fewer characters that could not be decoded.
-fn better(raw: &[u8], first: String) -> String {
-    let lost = |text: &str| text.matches(char::REPLACEMENT_CHARACTER).count();
-    let mut ended = raw.to_vec();
-    ended.push(b'\n');
-    let mut stream = MessageStream::new(&ended);
-    match stream.parse_unstructured().into_text() {
-        Some(other) if lost(&other) < lost(&first) => other.into_owned(),
+/// How much of a text could not be decoded.
+fn lost(text: &str) -> usize {
+    text.matches(char::REPLACEMENT_CHARACTER).count() + text.matches("=?").count()
+}
+
+/// mail-parser's reading, where it loses less; or as little, of what mailparse is known to lose without a trace.
+fn better(raw: &[u8], first: String, is_odd: bool) -> String {
+    let ended = [raw, b"\n"].concat();
+    match MessageStream::new(&ended).parse_unstructured().into_text() {
+        Some(other) if lost(&other) < lost(&first) || (is_odd && lost(&other) == 0) => other.into_owned(),
         _ => first,
     }
 }
@@ -119,6 +119,8 @@ pub(super) struct Head<'a> {
     pub(super) is_cut: bool,
     /// Whether it ended at a line that is no field, instead of an empty one.
     pub(super) is_broken: bool,
+    /// Whether there is a line in it that is no field.
+    pub(super) has_junk: bool,
 }
 
 impl Head<'_> {
@@ -138,12 +140,15 @@ pub(super) fn head<'a>(
     let mut head = Head { body: raw.len(), ..Head::default() };
     // The field that is being read: where it began.
     let mut open = None;
+    // Where the last field begins, once that is asked for.
+    let mut last = None;
     let mut at = start;
     while at < raw.len() {
         let next = line_end(raw, at);
         let line = raw.get(at..next).unwrap_or_default();
         let blank = matches!(line.first(), Some(b' ' | b'\t'));
-        if blank && !line.iter().all(|b| b.is_ascii_whitespace()) && open.is_some() {
+        // A line of white space too goes on with the field: RFC 5322 §4.2.
+        if blank && open.is_some() {
             at = next;
             continue;
         }
@@ -159,15 +164,53 @@ pub(super) fn head<'a>(
         if is_field(line) {
             open = Some(at);
         } else if !(line.starts_with(b"From ") || line.starts_with(b">From ") || blank) {
-            head.body = at;
-            head.is_broken = true;
-            return head;
+            // A line that does not belong there, or the body after a header without its end.
+            if last.get_or_insert_with(|| last_field(raw, at, &ends)).is_none_or(|last| last < at) {
+                head.body = at;
+                head.is_broken = true;
+                return head;
+            }
+            head.has_junk = true;
         }
         at = next;
     }
     head.close(raw, open, raw.len(), budget);
     head
 }
+
+/// Where the last line of a header begins that is a field such as every mail has, from here on.
+fn last_field(raw: &[u8], start: usize, ends: &impl Fn(&[u8]) -> bool) -> Option<usize> {
+    let (mut last, mut at) = (None, start);
+    while at < raw.len() {
+        let next = line_end(raw, at);
+        let line = raw.get(at..next).unwrap_or_default();
+        if line.trim_ascii_end().is_empty() || ends(line) {
+            break;
+        }
+        let name = line.split(|b| *b == b':').next().unwrap_or_default().trim_ascii_end();
+        if is_field(line) && USUAL.iter().any(|usual| name.eq_ignore_ascii_case(usual.as_bytes())) {
+            last = Some(at);
+        }
+        at = next;
+    }
+    last
+}
+
+/// What tells a header's line from one of a text.
+const USUAL: [&str; 12] = [
+    "from",
+    "to",
+    "cc",
+    "subject",
+    "date",
+    "message-id",
+    "mime-version",
+    "content-type",
+    "content-transfer-encoding",
+    "received",
+    "return-path",
+    "reply-to",
+];
 
 impl<'a> Head<'a> {
     fn close(&mut self, raw: &'a [u8], open: Option<usize>, end: usize, budget: &mut usize) {

@@ -14,6 +14,7 @@ mod walk;
 
 use factotum_model::email::{Attachment, Decoding, Email, Source};
 use factotum_model::{Digest, Timestamp};
+use mail_parser::parsers::MessageStream;
 use sha2::{Digest as _, Sha256};
 
 use address::addresses;
@@ -60,6 +61,9 @@ fn header(head: &Head<'_>, problems: &mut Problems) -> Email {
     if head.is_broken {
         problems.add("its header does not end with an empty line");
     }
+    if head.has_junk {
+        problems.add("its header has a line that is no field");
+    }
     let mut headers = Vec::with_capacity(head.fields.len());
     for field in &head.fields {
         let (value, whole) = field.value();
@@ -86,7 +90,7 @@ fn header(head: &Head<'_>, problems: &mut Problems) -> Email {
         cc: list("cc"),
         reply_to: addresses(head, "reply-to").into_iter().next().map(|one| one.address),
         subject,
-        message_id: message_id.and_then(|ids| ids_in(&ids).next()),
+        message_id: message_id.and_then(|ids| ids_in(&ids).next().or_else(|| bare_id(&ids))),
         in_reply_to: in_reply_to.and_then(|ids| ids_in(&ids).next()),
         references: value("references").map(|ids| ids_in(&ids).collect()).unwrap_or_default(),
         date,
@@ -101,17 +105,16 @@ fn ids_in(value: &str) -> impl Iterator<Item = String> {
         .map(|id| format!("<{id}>"))
 }
 
-/// As mailparse reads it, or else mail-parser.
+/// An id without its brackets.
+fn bare_id(value: &str) -> Option<String> {
+    ids_in(&format!("<{value}>")).next().filter(|_| value.contains('@') && !value.contains(['<', '>']))
+}
+
+/// As mail-parser reads it: mailparse gives a time for what is none, from what it understood of it.
 fn date(value: &str) -> Option<String> {
-    let seconds = mailparse::dateparse(value).ok().or_else(|| {
-        let ended = format!("{value}\n");
-        let mut stream = mail_parser::parsers::MessageStream::new(ended.as_bytes());
-        stream
-            .parse_date()
-            .into_datetime()
-            .filter(mail_parser::DateTime::is_valid)
-            .map(|date| date.to_timestamp())
-    })?;
+    let ended = format!("{value}\n");
+    let date = MessageStream::new(ended.as_bytes()).parse_date().into_datetime()?;
+    let seconds = if date.is_valid() { date.to_timestamp() } else { return None };
     let text = Timestamp::from_micros(seconds.checked_mul(1_000_000)?).to_string();
     // What lies outside the calendar has no such text.
     text.ends_with('Z').then_some(text)

@@ -24,7 +24,7 @@ pub fn mails() -> Option<Vec<(String, Vec<u8>)>> {
         let of = project.file_name().to_string_lossy().into_owned();
         for file in std::fs::read_dir(project.path()).ok()?.flatten() {
             let name = file.file_name().to_string_lossy().into_owned();
-            if !name.starts_with("_LICENSE") {
+            if !name.starts_with('_') {
                 mails.push((format!("{of}/{name}"), read(&file.path())));
             }
         }
@@ -58,13 +58,9 @@ fn ours(raw: &[u8]) -> Said {
 
 fn theirs(raw: &[u8]) -> Said {
     let Some(mail) = MessageParser::default().parse(raw) else { return ours_empty() };
-    let addresses = |list: Option<&mail_parser::Address<'_>>| {
-        let all = list.map(|list| list.iter().filter_map(|one| one.address.clone()).collect::<Vec<_>>());
-        all.unwrap_or_default()
-    };
     let all = |name: mail_parser::HeaderName<'static>| {
         let values = mail.header_values(name);
-        values.flat_map(|value| addresses(value.as_address())).map(|a| a.to_string()).collect::<Vec<_>>()
+        values.flat_map(|value| addresses(value.as_address())).collect::<Vec<_>>()
     };
     let texts =
         mail.parts.iter().enumerate().filter(|(n, part)| {
@@ -91,6 +87,11 @@ fn theirs(raw: &[u8]) -> Said {
         ("html", flat(html.and_then(|part| part.text_contents()).unwrap_or_default())),
         ("files", files.into_iter().collect::<Vec<_>>().join(" ")),
     ]
+}
+
+fn addresses(list: Option<&mail_parser::Address<'_>>) -> Vec<String> {
+    let all = list.into_iter().flat_map(mail_parser::Address::iter);
+    all.filter_map(|one| one.address.as_ref().map(ToString::to_string)).collect()
 }
 
 fn ours_empty() -> Said {
@@ -134,7 +135,13 @@ fn every_mail_is_read_as_mail_parser_reads_it_or_for_a_reason() {
             if ours != theirs {
                 found.insert((name.as_str(), field));
                 if !DIFFERENCES.iter().any(|known| (known.0, known.1) == (name.as_str(), field)) {
-                    let short = |text: &str| text.chars().take(300).collect::<String>();
+                    let at = ours
+                        .chars()
+                        .zip(theirs.chars())
+                        .take_while(|(a, b)| a == b)
+                        .count()
+                        .saturating_sub(40);
+                    let short = |text: &str| text.chars().skip(at).take(200).collect::<String>();
                     eprintln!("{name}: {field}\n  ours:   {}\n  theirs: {}", short(&ours), short(&theirs));
                 }
             }
