@@ -92,10 +92,9 @@ fn read(mail: &Email) -> Result<Value, Failure> {
             "name": file.name, "type": file.media_type, "size": file.size, "read": read, "pieces": pieces, "text": text,
         }));
     }
-    let mut raw = Vec::new();
-    email::raw()?.read_to_end(&mut raw).map_err(Failure::permanent)?;
+    let raw = std::io::copy(&mut email::raw()?, &mut std::io::sink()).map_err(Failure::permanent)?;
     Ok(json!({
-        "from": mail.from, "subject": mail.subject, "text": mail.text, "automatic": mail.automatic, "raw_bytes": raw.len(),
+        "from": mail.from, "subject": mail.subject, "text": mail.text, "automatic": mail.automatic, "raw_bytes": raw,
         "authenticated_domain": mail.verdicts.authenticated_domain, "attachments": attachments,
     }))
 }

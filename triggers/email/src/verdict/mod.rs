@@ -91,7 +91,7 @@ impl Checker {
             return output;
         }
         let key = format!("spf {}", domain.to_lowercase());
-        if self.failures.is_recent(&key) {
+        if self.failures.is_recent(&key, Instant::now()) {
             return output.with_result(SpfResult::TempError);
         }
         let parameters = if mail_from.is_empty() {
@@ -102,7 +102,7 @@ impl Checker {
         let checked = timeout_at(deadline, self.resolver.verify_spf(parameters)).await;
         let output = checked.unwrap_or_else(|_| output.with_result(SpfResult::TempError));
         if output.result() == SpfResult::TempError {
-            self.failures.add(key);
+            self.failures.add(key, Instant::now());
         }
         output
     }
@@ -119,14 +119,14 @@ impl Checker {
                     None => output,
                 }
             };
-            if self.failures.is_recent(&one.key) {
+            if self.failures.is_recent(&one.key, Instant::now()) {
                 outputs.push(unanswered());
                 continue;
             }
             let checked = timeout_at(deadline, self.resolver.verify_dkim(&one.message)).await;
             let checked = checked.unwrap_or_else(|_| vec![unanswered()]);
             if checked.iter().any(|output| matches!(output.result(), DkimResult::TempError(_))) {
-                self.failures.add(one.key.clone());
+                self.failures.add(one.key.clone(), Instant::now());
             }
             outputs.extend(checked);
         }
@@ -144,12 +144,12 @@ impl Checker {
     ) {
         let key = format!("dmarc {sender}");
         verdicts.dmarc = Verdict::TempError;
-        if self.failures.is_recent(&key) {
+        if self.failures.is_recent(&key, Instant::now()) {
             return;
         }
         let parameters = DmarcParameters::new(message, dkim, spf.domain(), spf);
         let Ok(output) = timeout_at(deadline, self.resolver.verify_dmarc(parameters)).await else {
-            self.failures.add(key);
+            self.failures.add(key, Instant::now());
             return;
         };
         verdicts.dmarc = match output.result() {
@@ -167,7 +167,7 @@ impl Checker {
                 Policy::Unspecified => None,
             };
         } else if verdicts.dmarc == Verdict::TempError {
-            self.failures.add(key);
+            self.failures.add(key, Instant::now());
         }
     }
 }
