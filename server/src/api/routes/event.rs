@@ -86,9 +86,9 @@ impl Chunks for File {
 async fn attachment(
     services: State,
     caller: Caller,
-    Path((id, number)): Path<(String, usize)>,
+    Path((id, number)): Path<(String, String)>,
 ) -> Answer<Response> {
-    let (event, file) = event::attachment(&services, &caller, &id, number).await?;
+    let (event, file) = event::attachment(&services, &caller, &id, &number).await?;
     let Attachment { name, size, source, .. } = file;
     let body = File { event, source, decoding: Decoding::new(source.encoding) };
     let mut response = Body::new(ChunkedBody::begin(body)).into_response();

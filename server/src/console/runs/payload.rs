@@ -95,9 +95,7 @@ pub fn shown(event: &Event, trigger: Option<TriggerId>, extent: Extent) -> Shown
         EventInput::Schedule { nominal_time } => (nominal_time.to_string(), Vec::new(), 0),
         EventInput::Email(email) => {
             let some = email.headers.iter().take(extent.headers);
-            let some = some.map(|(name, value)| {
-                (cut(&harmless::shown(name), 100), cut(&harmless::shown(value), extent.header_chars))
-            });
+            let some = some.map(|(name, value)| (cut(name, 100), cut(value, extent.header_chars)));
             (String::new(), some.collect(), email.headers.len().saturating_sub(extent.headers))
         }
         EventInput::Call => (String::new(), Vec::new(), 0),

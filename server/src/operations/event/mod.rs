@@ -24,9 +24,10 @@ pub async fn attachment(
     services: &Services,
     caller: &Caller,
     id: &str,
-    number: usize,
+    number: &str,
 ) -> Result<(Event, Attachment), OperationError> {
     let (event, _) = get(services, caller, id).await?;
+    let number: usize = number.parse().map_err(|_| OperationError::NotFound)?;
     let found = match &event.input {
         EventInput::Email(email) => email.attachments.get(number).cloned(),
         EventInput::Webhook { .. } | EventInput::Schedule { .. } | EventInput::Call => None,
