@@ -77,7 +77,7 @@ async fn fixture() -> Fixture {
         key_uses: KeyUses::default(),
         refusals: Refusals::default(),
         invitation_limits: invitation::Limits::default(),
-        mailer: Mailer::through(&config.mail.relay, config.mail.from.clone()),
+        mailer: Arc::new(Mailer::through(&config.mail.relay, config.mail.from.clone())),
         attempts: Attempts::default(),
         background: TaskTracker::new(),
         hashing: Hashing::default(),

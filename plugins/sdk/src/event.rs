@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::bindings::factotum::workflow::types as contract;
+use crate::email::Email;
 use crate::json;
 use crate::outcome::Failure;
 
@@ -33,6 +34,8 @@ pub enum Event {
     Webhook(Webhook),
     /// A schedule was due.
     Schedule(Schedule),
+    /// A mail to an e-mail trigger's address.
+    Email(Box<Email>),
     /// A call through API, CLI or console, with its payload.
     Call(Value),
     /// A kind that this version of the SDK does not know: `{"kind": …}`.
@@ -67,19 +70,32 @@ impl Event {
         match self {
             Self::Webhook(_) => "webhook",
             Self::Schedule(_) => "schedule",
+            Self::Email(_) => "email",
             Self::Call(_) => "call",
             Self::Other(event) => event.get("kind").and_then(Value::as_str).unwrap_or("other"),
         }
     }
 
-    /// The JSON that the event carries, however it came: a webhook's body or a call's payload. A schedule carries none:
+    /// The JSON that the event carries, however it came: a webhook's body or a call's payload. A schedule and a mail carry none:
     /// `null`.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, json::Error> {
         match self {
             Self::Webhook(webhook) => webhook.json(),
-            Self::Schedule(_) => json::from_slice(b"null"),
+            Self::Schedule(_) | Self::Email(_) => json::from_slice(b"null"),
             Self::Call(payload) | Self::Other(payload) => json::from_slice(payload.to_string().as_bytes()),
         }
+    }
+
+    /// The contract's variant cannot grow: what came later has its form as JSON.
+    fn other(mut event: Value) -> Result<Self, Failure> {
+        if event.get("kind").and_then(Value::as_str) != Some("email") {
+            return Ok(Self::Other(event));
+        }
+        let mut email: Email = serde_json::from_value(event["email"].take())?;
+        for (number, attachment) in (0..).zip(&mut email.attachments) {
+            attachment.number = number;
+        }
+        Ok(Self::Email(Box::new(email)))
     }
 
     pub(crate) fn from_contract(event: contract::Event) -> Result<Self, Failure> {
@@ -95,7 +111,7 @@ impl Event {
                 Self::Schedule(Schedule { nominal_time_ms: schedule.nominal_time })
             }
             contract::Event::Call(payload) => Self::Call(serde_json::from_str(&payload)?),
-            contract::Event::Other(event) => Self::Other(serde_json::from_str(&event)?),
+            contract::Event::Other(event) => Self::other(serde_json::from_str(&event)?)?,
         })
     }
 }
@@ -164,6 +180,18 @@ mod tests {
         let call = Event::from_contract(contract::Event::Call(r#"{"n": 3}"#.into())).expect("it is JSON");
         assert_eq!(hook.json::<Value>().expect("it is JSON"), call.json::<Value>().expect("it is JSON"));
         assert_eq!(Event::Schedule(Schedule { nominal_time_ms: 0 }).json::<Option<u8>>().ok(), Some(None));
+    }
+
+    #[test]
+    fn a_mail_is_typed_and_its_attachments_are_numbered() {
+        let file = r#"{"name": "a.pdf", "type": "application/pdf", "size": 1, "sha256": "sha256:00"}"#;
+        let text = format!(
+            r#"{{"kind": "email", "email": {{"from": "a@b", "attachments": [{file}, {file}], "verdicts": {{"spf": "pass"}}, "later": 1}}}}"#
+        );
+        let event = Event::from_contract(contract::Event::Other(text)).expect("it is a mail");
+        let Event::Email(email) = event else { panic!("{event:?}") };
+        assert_eq!((email.from.as_str(), email.verdicts.spf.as_str()), ("a@b", "pass"));
+        assert_eq!(email.attachments[1].number(), 1);
     }
 
     #[test]

@@ -43,20 +43,25 @@
 //! | [`kv`] | durable stores |
 //! | [`workflows`] | starting other workflows, and waiting for them |
 //! | [`http`] | outbound requests |
+//! | [`email`] | a mail that came in, and its attachments as streams |
+//! | [`mail`] | sending mail |
 //! | [`json`] | JSON whose errors name the field |
 
 #[doc(hidden)]
 pub mod bindings;
 pub mod config;
+pub mod email;
 pub mod event;
 pub mod http;
 pub mod json;
 pub mod kv;
 pub mod log;
+pub mod mail;
 pub mod outcome;
 pub mod run;
 pub mod workflows;
 
+pub use email::Email;
 pub use event::{Event, Schedule, Webhook};
 pub use outcome::{Failure, Outcome};
 

@@ -22,7 +22,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::bindings::factotum::workflow::types as contract;
-use crate::{config, http, json, kv, workflows};
+use crate::{config, email, http, json, kv, mail, workflows};
 
 /// What a workflow answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +128,20 @@ impl From<config::Error> for Failure {
 /// A store that does not answer may do so later; a missing grant or a value too large is permanent.
 impl From<kv::Error> for Failure {
     fn from(error: kv::Error) -> Self {
+        if error.is_retryable() { Self::retryable(error) } else { Self::permanent(error) }
+    }
+}
+
+/// The mail stays what it is.
+impl From<email::Error> for Failure {
+    fn from(error: email::Error) -> Self {
+        Self::permanent(error)
+    }
+}
+
+/// A relay that does not answer may do so later; a missing grant, or a mail that cannot be sent, is permanent.
+impl From<mail::Error> for Failure {
+    fn from(error: mail::Error) -> Self {
         if error.is_retryable() { Self::retryable(error) } else { Self::permanent(error) }
     }
 }

@@ -84,6 +84,7 @@ async fn execute(
             draining: inner.draining.clone(),
             denials: Arc::clone(&denials),
             data: data.clone(),
+            outlet: inner.outlet.clone(),
         }),
         interrupt: interrupt.clone(),
         live,

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::lease::Lease;
+use crate::mail::{Outlet, SharedOutlet};
 use crate::metrics::{Metrics, Snapshot};
 use crate::running::Running;
 use crate::versions::Versions;
@@ -39,11 +40,13 @@ pub struct Options {
     pub name: String,
     /// How long a drain waits for attempts under way.
     pub drain: Duration,
+    /// Where mail of runs goes out; without one none does.
+    pub outlet: Option<Arc<dyn Outlet>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { name: "factotum".into(), drain: Duration::from_secs(30) }
+        Self { name: "factotum".into(), drain: Duration::from_secs(30), outlet: None }
     }
 }
 
@@ -63,6 +66,7 @@ pub(crate) struct Inner {
     pub(crate) running: Arc<Running>,
     pub(crate) versions: Versions,
     pub(crate) metrics: Metrics,
+    pub(crate) outlet: SharedOutlet,
     attempts: TaskTracker,
     wake: Notify,
     /// Older runs wait for a slot: new ones queue behind them.
@@ -76,6 +80,7 @@ impl Dispatcher {
     pub async fn start(storage: Storage, host: Host, options: Options) -> Result<Self, StorageError> {
         let inner = Arc::new(Inner {
             name: options.name,
+            outlet: options.outlet,
             lease: Arc::new(Lease::begin(storage.backend())),
             storage,
             host,

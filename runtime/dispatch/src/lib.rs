@@ -12,6 +12,7 @@ mod data_access;
 mod denials;
 mod dispatcher;
 mod lease;
+mod mail;
 mod metrics;
 mod ports;
 mod reap;
@@ -21,4 +22,5 @@ mod upkeep;
 mod versions;
 
 pub use dispatcher::{Dispatcher, Options};
+pub use mail::{Outlet, OutletError};
 pub use metrics::Snapshot;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use factotum_host::{
-    ChildCall, ChildEnd, ChildError, HttpAnswer, HttpCall, Interrupt, KvEntry, PortError, Ports, StopReason,
+    ChildCall, ChildEnd, ChildError, HttpAnswer, HttpCall, Interrupt, KvEntry, MailCall, MailError,
+    PortError, Ports, StopReason,
 };
 use factotum_model::audit::{AuditOutcome, Target};
 use factotum_model::{Action, AuditId, RunId, WorkflowId};
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::data_access::{self, DataAccess};
 use crate::denials::Denials;
 use crate::lease::Lease;
+use crate::mail::SharedOutlet;
 
 /// One run's ports.
 pub(crate) struct RunPorts {
@@ -32,6 +34,8 @@ pub(crate) struct RunPorts {
     pub(crate) denials: Arc<Denials>,
     /// Where the workflow asks for each call to be on the record.
     pub(crate) data: Option<Arc<DataAccess>>,
+    /// Where mail goes out.
+    pub(crate) outlet: SharedOutlet,
 }
 
 impl RunPorts {
@@ -176,6 +180,10 @@ impl Ports for RunPorts {
 
     async fn child_end(&self, child: RunId) -> Result<ChildEnd, ChildError> {
         crate::children::end(self, child).await
+    }
+
+    async fn send_mail(&self, call: MailCall) -> Result<String, MailError> {
+        crate::mail::send(self, call).await
     }
 
     async fn denied(&self, action: Action, name: Option<&str>, reason: &str) {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use factotum_model::run::RunContext;
-use factotum_model::{Action, AuditId, Authority, Denied, authorize};
+use factotum_model::{Action, AuditId, Authority, Denied, Event, authorize};
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 use wasmtime::ResourceLimiter;
@@ -14,6 +14,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::capability::http::Outbound;
+use crate::capability::mail::Sent;
 use crate::meter::{Ended, Meter};
 use crate::ports::{HttpAnswer, HttpCall, Ports};
 use crate::slot::Place;
@@ -27,10 +28,14 @@ pub(crate) struct Guest {
     pub(crate) memory: Memory,
     pub(crate) run: RunContext,
     pub(crate) config: Arc<Value>,
+    /// What came in.
+    pub(crate) event: Arc<Event>,
     pub(crate) gate: Gate,
     pub(crate) place: Arc<Place>,
     /// How many calls without key have started children, or were refused one.
     pub(crate) child_calls: u64,
+    /// What this attempt has sent.
+    pub(crate) sent: Sent,
 }
 
 /// What each capability call passes first.
@@ -39,7 +44,7 @@ pub(crate) struct Gate {
     pub(crate) meter: Arc<Meter>,
     pub(crate) authority: Arc<Authority>,
     pub(crate) ports: Arc<dyn Ports>,
-    /// Denials and the ends of requests being recorded: they are not dropped with the guest's call.
+    /// Denials and the ends of requests being recorded, and mail being sent: they are not dropped with the guest's call.
     pub(crate) denials: TaskTracker,
 }
 

@@ -16,6 +16,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::capability::bindings::factotum::workflow::types;
 use crate::capability::http::Outbound;
+use crate::capability::mail::Sent;
 use crate::component::{Entry, Prepared};
 use crate::cpu::Timed;
 use crate::egress::connect::Egress;
@@ -70,9 +71,11 @@ pub(crate) async fn invoke(around: &Surroundings<'_>, prepared: &Prepared, invoc
             memory: Memory::new(Arc::clone(&meter)),
             run: invocation.run,
             config: invocation.config,
+            event: Arc::clone(&invocation.event),
             gate,
             place: Arc::clone(around.place),
             child_calls: 0,
+            sent: Sent::default(),
         };
         let mut store = store(around.engine, guest);
         let called = bounded(&meter, call(&meter, &prepared.entry, &mut store, &invocation.event)).await;
@@ -267,7 +270,7 @@ fn stdin(run: &RunContext, event: &Event) -> Bytes {
         event: Value,
     }
     // Neither has a map with keys that are no strings, the only thing that could fail.
-    serde_json::to_vec(&Input { run, event: event.to_json() }).unwrap_or_default().into()
+    serde_json::to_vec(&Input { run, event: event.to_command_json() }).unwrap_or_default().into()
 }
 
 fn event_of(event: &Event) -> types::Event {
@@ -285,6 +288,8 @@ fn event_of(event: &Event) -> types::Event {
         EventInput::Schedule { nominal_time } => types::Event::Schedule(types::Schedule {
             nominal_time: u64::try_from(nominal_time.as_millis()).unwrap_or(0),
         }),
+        // The variant cannot grow: a component reads it from the JSON, and attachments as streams.
+        EventInput::Email(_) => types::Event::Other(event.to_json().to_string()),
         EventInput::Call => {
             types::Event::Call(String::from_utf8(event.payload.clone()).unwrap_or_else(|_| "null".to_owned()))
         }

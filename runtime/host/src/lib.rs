@@ -38,6 +38,7 @@ pub use interrupt::{Interrupt, StopReason};
 pub use invocation::{Invocation, LogLevel, LogLine, Output, Report, Usage};
 pub use live_log::LiveLog;
 pub use ports::{
-    CallPlace, ChildCall, ChildEnd, ChildError, HttpAnswer, HttpCall, KvEntry, PortError, Ports,
+    CallPlace, ChildCall, ChildEnd, ChildError, HttpAnswer, HttpCall, KvEntry, MailCall, MailError,
+    OutgoingFile, OutgoingMail, PortError, Ports,
 };
 pub use slot::Slot;

@@ -78,6 +78,74 @@ pub enum ChildError {
     Unavailable(String),
 }
 
+/// A mail that a guest sends: checked, and covered by its grants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutgoingMail {
+    /// Addresses.
+    pub to: Vec<String>,
+    /// Addresses.
+    pub cc: Vec<String>,
+    /// One line.
+    pub subject: String,
+    /// The text.
+    pub text: Option<String>,
+    /// The same as HTML.
+    pub html: Option<String>,
+    /// What goes with it.
+    pub files: Vec<OutgoingFile>,
+    /// Where answers go.
+    pub reply_to: Option<String>,
+    /// The id of the mail that it answers.
+    pub in_reply_to: Option<String>,
+    /// The ids of those before.
+    pub references: Vec<String>,
+}
+
+impl OutgoingMail {
+    /// Its texts and files, in bytes.
+    pub fn bytes(&self) -> u64 {
+        let texts = self.text.as_ref().map_or(0, String::len) + self.html.as_ref().map_or(0, String::len);
+        (texts + self.files.iter().map(|file| file.bytes.len()).sum::<usize>()) as u64
+    }
+}
+
+/// A file that goes with a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutgoingFile {
+    /// Its name.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+/// A guest's wish to send a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailCall {
+    /// The mail.
+    pub mail: OutgoingMail,
+    /// How the call is known again when the run is executed again.
+    pub place: CallPlace,
+}
+
+/// Why a mail was not sent; the texts are for the guest's author.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MailError {
+    /// Another mail stands in this place.
+    #[error("{0}")]
+    Changed(String),
+    /// It cannot be put into the form of a message.
+    #[error("{0}")]
+    Invalid(String),
+    /// The relay does not take it, and will not.
+    #[error("{0}")]
+    Refused(String),
+    /// Relay or storage did not answer. Whether it left is not known; the same call in the same place sends it, or tells.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
 /// An outbound request, as the audit trail may know it: without path, headers and body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpCall {
@@ -150,6 +218,9 @@ pub trait Ports: Send + Sync {
 
     /// Records how a request ended that began so. What was begun and never ended is unknown.
     async fn http_ended(&self, call: &HttpCall, begun: AuditId, end: Result<HttpAnswer, String>);
+
+    /// Sends a mail and gives its `Message-ID`, or gives that of the mail that an earlier attempt sent by the same call.
+    async fn send_mail(&self, call: MailCall) -> Result<String, MailError>;
 
     /// Records in the audit trail that the run was refused `action` on `name`. Awaited before the guest gets its error.
     async fn denied(&self, action: Action, name: Option<&str>, reason: &str);

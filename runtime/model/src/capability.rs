@@ -7,6 +7,7 @@ use crate::authority::Action;
 pub fn needs(import: &str) -> &'static [Action] {
     match import.split('@').next().unwrap_or_default() {
         "factotum:workflow/kv" => &[Action::KV_READ, Action::KV_WRITE],
+        "factotum:workflow/mail" => &[Action::MAIL_SEND],
         "factotum:workflow/workflows" => &[Action::WORKFLOWS_RUN],
         "wasi:http/outgoing-handler" => &[Action::HTTP_REQUEST],
         _ => &[],

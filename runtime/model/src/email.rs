@@ -1,9 +1,19 @@
 //! What a mail says, as a workflow gets it. What must hold: it is read from bytes that are kept as they came, so nothing is lost where reading them
-//! fails; names and texts are a stranger's.
+//! fails; names and texts are a stranger's; an attachment is a range of those bytes, so it is in memory once.
+
+mod address;
+mod attachment;
+mod json;
+mod transfer;
+mod verdict;
+
+pub use address::{AddressError, MAX_ADDRESS_BYTES, check_address};
+pub use attachment::{Attachment, Source};
+pub use json::MAX_INLINE_BYTES;
+pub use transfer::{Decoding, TransferEncoding};
+pub use verdict::{Mechanism, Verdict, Verdicts};
 
 use serde::{Deserialize, Serialize};
-
-use crate::digest::Digest;
 
 /// A mail, read. Its bytes are the event's payload.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +25,8 @@ pub struct Email {
     pub envelope_to: String,
     /// The address in `From:`; empty if there is none.
     pub from: String,
+    /// The name in `From:`, as its sender likes to be called: it proves nothing.
+    pub from_name: Option<String>,
     /// The addresses in `To:`.
     pub to: Vec<String>,
     /// The addresses in `Cc:`.
@@ -25,8 +37,10 @@ pub struct Email {
     pub subject: String,
     /// `Message-ID:` with its angle brackets.
     pub message_id: Option<String>,
-    /// `In-Reply-To:`.
+    /// `In-Reply-To:`, the first id.
     pub in_reply_to: Option<String>,
+    /// The ids in `References:`, the oldest first.
+    pub references: Vec<String>,
     /// `Date:` as RFC 3339, if it can be read.
     pub date: Option<String>,
     /// Lower-case names with their decoded values, in the order they came, within the bounds of what is decoded.
@@ -45,63 +59,19 @@ pub struct Email {
     pub problem: Option<String>,
 }
 
-/// A file in a mail.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attachment {
-    /// A file's name without folders, control characters and what systems read into names; `attachment-1` where it has none.
-    pub name: String,
-    /// Its media type, lower-case: `application/pdf`.
-    #[serde(rename = "type")]
-    pub media_type: String,
-    /// Decoded, in bytes.
-    pub size: u64,
-    /// Of the decoded bytes.
-    pub sha256: Digest,
-}
+impl Email {
+    /// Says what stood in the SMTP session. Mail from the null sender is automatic, whatever its headers say (RFC 5321 §4.5.5).
+    #[must_use]
+    pub fn with_envelope(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        (self.envelope_from, self.envelope_to) = (from.into(), to.into());
+        if self.envelope_from.is_empty() {
+            self.automatic = Some("null_sender".to_owned());
+        }
+        self
+    }
 
-/// What SPF (RFC 7208), DKIM (RFC 6376) and DMARC (RFC 7489) say of a mail.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Verdicts {
-    /// Of the connection and `MAIL FROM`.
-    pub spf: Verdict,
-    /// The best of the signatures.
-    pub dkim: Verdict,
-    /// Of the domain in `From:`.
-    pub dmarc: Verdict,
-    /// The domain in `From:`, where SPF or DKIM proves it (aligned); none otherwise.
-    pub authenticated_domain: Option<String>,
-}
-
-/// The words of RFC 8601 §2.7.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// Nothing is published, signed, or looked up.
-    #[default]
-    None,
-    /// It is as it says.
-    Pass,
-    /// It is not.
-    Fail,
-    /// Probably not.
-    SoftFail,
-    /// Its domain does not say.
-    Neutral,
-    /// A name server did not answer in time.
-    TempError,
-    /// What is published or signed can't be read.
-    PermError,
-}
-
-/// What can be required of a mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mechanism {
-    /// RFC 7208.
-    Spf,
-    /// RFC 6376.
-    Dkim,
-    /// RFC 7489.
-    Dmarc,
+    /// The first header of this lower-case name, decoded.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
 }

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::email::Email;
 use crate::id::EventId;
 use crate::run::InitiatorKind;
 use crate::time::Timestamp;
@@ -31,6 +32,8 @@ pub enum EventInput {
         /// When it was due, not when it was noticed.
         nominal_time: Timestamp,
     },
+    /// A mail to an e-mail trigger's address; the payload is the mail as it came.
+    Email(Box<Email>),
     /// Somebody called the workflow through API, CLI or console; the payload is JSON.
     Call,
 }
@@ -41,6 +44,7 @@ impl EventInput {
         match self {
             Self::Webhook { .. } => "webhook",
             Self::Schedule { .. } => "schedule",
+            Self::Email(_) => "email",
             Self::Call => "call",
         }
     }
@@ -50,6 +54,7 @@ impl EventInput {
         match self {
             Self::Webhook { .. } => Some(InitiatorKind::Webhook),
             Self::Schedule { .. } => Some(InitiatorKind::Schedule),
+            Self::Email(_) => Some(InitiatorKind::Email),
             Self::Call => None,
         }
     }
@@ -69,6 +74,16 @@ pub struct Event {
 }
 
 impl Event {
+    /// The JSON form that a command reads on stdin: beside [`to_json`](Self::to_json), the bytes of a mail's small attachments.
+    pub fn to_command_json(&self) -> Value {
+        match &self.input {
+            EventInput::Email(email) => {
+                json!({"kind": "email", "email": email.to_command_json(&self.payload)})
+            }
+            EventInput::Webhook { .. } | EventInput::Schedule { .. } | EventInput::Call => self.to_json(),
+        }
+    }
+
     /// The published JSON form: `{"kind": "webhook", "webhook": {…}}`.
     pub fn to_json(&self) -> Value {
         match &self.input {
@@ -86,6 +101,7 @@ impl Event {
             EventInput::Schedule { nominal_time } => {
                 json!({"kind": "schedule", "schedule": {"nominal_time": nominal_time}})
             }
+            EventInput::Email(email) => json!({"kind": "email", "email": email.to_json()}),
             EventInput::Call => {
                 let call: Value = serde_json::from_slice(&self.payload).unwrap_or(Value::Null);
                 json!({"kind": "call", "call": call})
@@ -118,6 +134,17 @@ mod tests {
         let binary = event(webhook, &[0xff, 0xfe]).to_json();
         assert_eq!(binary["webhook"]["body"], Value::Null);
         assert_eq!(binary["webhook"]["body_base64"], "//4=");
+    }
+
+    #[test]
+    fn a_mail_is_stored_with_its_kind_and_comes_back() {
+        let email =
+            Email { subject: "Hi".into(), headers: vec![("x".into(), "y".into())], ..Email::default() };
+        let input = EventInput::Email(Box::new(email));
+        let stored = serde_json::to_string(&input).unwrap();
+        assert!(stored.starts_with(r#"{"kind":"email","#), "{stored}");
+        assert_eq!(serde_json::from_str::<EventInput>(&stored).unwrap(), input);
+        assert_eq!(event(input, b"").to_json()["email"]["subject"], "Hi");
     }
 
     #[test]

@@ -162,6 +162,17 @@ fn parse_name(grant: &str, action: Action, name: &str) -> Result<NamePattern, Pa
             "give the host in lower case, without scheme or path, as in `http:request:example.com`",
         ));
     }
+    if action == Action::MAIL_SEND {
+        // `mail:send:ann@example.com*` would cover ann@example.com.attacker.net.
+        if open || !text.contains('@') || text.ends_with('@') {
+            return Err(wrong(
+                "give an address, as in `mail:send:ann@example.com`, or a domain, as in `mail:send:@example.com`, without `*`",
+            ));
+        }
+        if text.chars().any(|c| c.is_ascii_uppercase()) {
+            return Err(wrong("give the address in lower case"));
+        }
+    }
     Ok(NamePattern { text: text.to_owned(), open })
 }
 
@@ -323,6 +334,10 @@ mod tests {
             "kv:read now",
             "http:request:example.com*",
             "http:request:HTTPS://x",
+            "mail:send:ann@example.com*",
+            "mail:send:example.com",
+            "mail:send:Ann@example.com",
+            "mail:send:ann@",
             "runs:read\u{0}",
         ] {
             assert!(bad.parse::<Grant>().is_err(), "{bad:?} was accepted");
@@ -333,6 +348,8 @@ mod tests {
         );
         assert_eq!(Grants::parse_some::<&str>(&[]), Err(ParseGrantError::Empty));
         assert!("http:request:127.0.0.1:*".parse::<Grant>().is_ok());
+        assert!("mail:send:@example.com".parse::<Grant>().is_ok());
+        assert!("mail:send:ann@example.com".parse::<Grant>().is_ok());
     }
 
     proptest::proptest! {

@@ -34,7 +34,7 @@ pub enum Call {
 }
 
 impl Call {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self {
             Self::Numbered(number) => format!("call:{number}"),
             // PostgreSQL stores no U+0000.

@@ -61,6 +61,7 @@ pub mod saved_views;
 pub mod schedules;
 pub mod seal;
 pub mod secrets;
+pub mod sent_mails;
 pub mod sessions;
 pub mod signals;
 mod statement;

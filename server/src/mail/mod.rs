@@ -1,10 +1,10 @@
 //! Letters that the server sends to people: invitations, links to set a password. What must hold: a letter goes out in bounded time or an
 //! error says why not; nothing that a user typed can add a header or a recipient; no password of the relay and no text of a letter is logged.
 
-mod address;
+mod outbound;
 mod relay;
 
-pub use address::{AddressError, MAX_ADDRESS_BYTES, check_address};
+pub use factotum_model::email::{AddressError, MAX_ADDRESS_BYTES, check_address};
 pub use relay::{Relay, RelayError};
 
 use std::io::Write as _;
@@ -161,19 +161,23 @@ impl Mailer {
             return Err(MailError::Off);
         }
         let message = self.message(letter, now)?;
+        let file = letter.file.as_ref();
+        let file = file.map_or(String::new(), |file| format!("\n{}:\n{}", file.name, plain(&file.text)));
+        let (to, subject, text) = (&letter.to, &letter.subject, plain(&letter.text));
+        let shown = format!("--- letter to {to}\nSubject: {subject}\n\n{text}{file}\n---\n");
+        self.hand_over(letter.id, message, &shown).await
+    }
+
+    /// Hands a message over, or, where there is no relay, shows what is to be shown of it.
+    async fn hand_over(&self, id: Uuid, message: Message, shown: &str) -> Result<(), MailError> {
         match &self.outlet {
             Outlet::Off => Err(MailError::Off),
             Outlet::Stdout => {
-                let file = letter.file.as_ref();
-                let file =
-                    file.map_or(String::new(), |file| format!("\n{}:\n{}", file.name, plain(&file.text)));
-                let (to, subject, text) = (&letter.to, &letter.subject, plain(&letter.text));
-                let shown = format!("--- letter to {to}\nSubject: {subject}\n\n{text}{file}\n---\n");
                 let mut stdout = std::io::stdout().lock();
                 stdout.write_all(shown.as_bytes())?;
                 Ok(stdout.flush()?)
             }
-            Outlet::Folder(folder) => Ok(keep(folder, letter.id, &message.formatted()).await?),
+            Outlet::Folder(folder) => Ok(keep(folder, id, &message.formatted()).await?),
             Outlet::Smtp(transport) => {
                 match tokio::time::timeout(SEND_TIMEOUT, transport.send(message)).await {
                     Ok(sent) => Ok(sent.map(drop)?),
@@ -262,7 +266,8 @@ async fn keep(folder: &Path, id: Uuid, message: &[u8]) -> std::io::Result<()> {
     tokio::fs::create_dir_all(folder).await?;
     let (half, whole) = (folder.join(format!(".{id}.half")), folder.join(format!("{id}.eml")));
     let mut options = tokio::fs::File::options();
-    options.write(true).create_new(true);
+    // What a process that died left of the same letter is written over.
+    options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     options.mode(0o600);
     let mut file = options.open(&half).await?;

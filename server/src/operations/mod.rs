@@ -98,7 +98,7 @@ pub struct Services {
     /// How often people are invited, and invitations tried.
     pub invitation_limits: invitation::Limits,
     /// Sends letters to people.
-    pub mailer: Mailer,
+    pub mailer: Arc<Mailer>,
     /// How often people may try to prove who they are.
     pub attempts: Attempts,
     /// What goes on after its answer; ended in order at the stop.

@@ -87,7 +87,9 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
 
     // Half of the time to drain is for requests, half for the runs that they left behind.
     let drain = config.limits.drain / 2;
-    let options = factotum_dispatch::Options { name: node_name(), drain };
+    let mailer = Arc::new(Mailer::through(&config.mail.relay, config.mail.from.clone()));
+    let outlet: Arc<dyn factotum_dispatch::Outlet> = Arc::<Mailer>::clone(&mailer);
+    let options = factotum_dispatch::Options { name: node_name(), drain, outlet: Some(outlet) };
     let dispatcher = Dispatcher::start(storage.clone(), host.clone(), options).await?;
     let services = Arc::new(Services {
         webhooks: Webhooks::over(storage.clone()),
@@ -105,7 +107,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
         key_uses: KeyUses::default(),
         refusals: Refusals::default(),
         invitation_limits: invitation::Limits::default(),
-        mailer: Mailer::through(&config.mail.relay, config.mail.from.clone()),
+        mailer,
         attempts: Attempts::default(),
         background: TaskTracker::new(),
         hashing: Hashing::default(),

@@ -44,3 +44,4 @@ mod storage_outage;
 mod two_nodes;
 mod unrecorded;
 mod webhooks;
+mod workflow_mail;

@@ -193,7 +193,9 @@ impl World {
 }
 
 pub async fn dispatcher(storage: &Storage, host: Host, drain: Duration) -> Dispatcher {
-    Dispatcher::start(storage.clone(), host, Options { name: "test".into(), drain }).await.unwrap()
+    Dispatcher::start(storage.clone(), host, Options { name: "test".into(), drain, ..Options::default() })
+        .await
+        .unwrap()
 }
 
 pub fn now() -> Timestamp {

@@ -1,10 +1,12 @@
 //! What a guest can ask of the host, one file each. What must hold: each function passes the gate (`guest::Gate`) before it
-//! does anything; `run`, `log` and `config` need no grant.
+//! does anything; `run`, `log`, `config` and `attachments` need no grant.
 
+pub mod attachments;
 mod config;
 pub(crate) mod http;
 mod kv;
 mod log;
+pub(crate) mod mail;
 mod run;
 mod workflows;
 
@@ -20,6 +22,7 @@ pub(crate) mod bindings {
         world: "factotum:workflow/workflow",
         imports: { default: async | trappable },
         exports: { default: async },
+        with: { "factotum:workflow/attachments.reader": crate::capability::attachments::Reader },
     });
 }
 

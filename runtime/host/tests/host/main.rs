@@ -5,6 +5,7 @@
 mod capability;
 mod http;
 mod limits;
+mod mail;
 mod matrix;
 mod support;
 mod upload;

@@ -13,7 +13,7 @@ use wit_parser::WorldItem;
 use crate::support::{Attempt, Fixture, TestPorts};
 
 /// The authorities of the columns.
-const AUTHORITIES: [(&str, &[&str]); 8] = [
+const AUTHORITIES: [(&str, &[&str]); 11] = [
     ("nothing", &[]),
     ("everything", &["*:*"]),
     ("kv:read", &["kv:read"]),
@@ -22,6 +22,9 @@ const AUTHORITIES: [(&str, &[&str]); 8] = [
     ("http:request:127.0.0.1:*", &["http:request:127.0.0.1:*"]),
     ("workflows:run:other", &["workflows:run:other"]),
     ("workflows:run:report*", &["workflows:run:report*"]),
+    ("mail:send:ann@example.com", &["mail:send:ann@example.com"]),
+    ("mail:send:@example.com", &["mail:send:@example.com"]),
+    ("mail:send:@example.org", &["mail:send:@example.org"]),
 ];
 
 /// How a guest is made to call a function, and how its answer says that it was denied.
@@ -30,6 +33,8 @@ enum Decision {
     Asks(&'static str, Value),
     /// Needs no grant: this guest calls it until its limit of calls ends it.
     Free(&'static str, Value),
+    /// Needs no grant: this guest reads the mail that started it.
+    Read,
 }
 
 /// The decision for each function.
@@ -51,6 +56,14 @@ fn decision(function: &str) -> Decision {
         }
         // Only for what the run has started itself, under the grant.
         "workflows.wait" => free("wait"),
+        "mail.send" => Decision::Asks(
+            "postman",
+            json!({"ops": [{"to": ["ann@example.com"], "subject": "s", "text": "t"}]}),
+        ),
+        // Only what came in; without a mail there is none.
+        "attachments.open" => free("attachment"),
+        "attachments.raw" => free("raw"),
+        "attachments.[method]reader.read" => Decision::Read,
         // Nobody listens there: what is allowed fails to connect.
         "outgoing-handler.handle" => Decision::Asks("caller", json!({"url": "http://127.0.0.1:9/"})),
         other => {
@@ -98,6 +111,16 @@ async fn every_host_call_has_its_decision() {
                     let report = fixture.run(guest, wish, attempt).await;
                     let answer = report.result.expect("a denial is an answer to these guests").into_value();
                     answer.to_string().contains("\"denied\"")
+                }
+                Decision::Read => {
+                    attempt.input = crate::mail::a_mail();
+                    attempt.raw = Some(crate::mail::MAIL.into());
+                    let report = fixture.run("postman", Value::Null, attempt).await;
+                    assert_eq!(
+                        report.result.expect("it is read").into_value()["attachments"][0]["text"],
+                        "hello"
+                    );
+                    false
                 }
                 Decision::Free(guest, wish) => {
                     attempt.limits.host_calls = 10;

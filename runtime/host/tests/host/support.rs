@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use factotum_host::{
-    ChildCall, ChildEnd, ChildError, Host, HostConfig, Interrupt, Invocation, KvEntry, PortError, Ports,
-    Prepared, Report, StopReason,
+    ChildCall, ChildEnd, ChildError, Host, HostConfig, Interrupt, Invocation, KvEntry, MailCall, MailError,
+    PortError, Ports, Prepared, Report, StopReason,
 };
 use factotum_model::run::RunContext;
 use factotum_model::workflow::Limits;
@@ -77,6 +77,8 @@ pub struct Attempt {
     pub interrupt: Interrupt,
     pub config: Value,
     pub input: EventInput,
+    /// Instead of the call's payload.
+    pub raw: Option<Vec<u8>>,
 }
 
 impl Default for Attempt {
@@ -88,6 +90,7 @@ impl Default for Attempt {
             interrupt: Interrupt::default(),
             config: json!({}),
             input: EventInput::Call,
+            raw: None,
         }
     }
 }
@@ -121,7 +124,7 @@ impl Attempt {
                 id: EventId::from_parts(received_at, [3; 10]),
                 received_at,
                 input: self.input,
-                payload: payload.to_string().into_bytes(),
+                payload: self.raw.unwrap_or_else(|| payload.to_string().into_bytes()),
             }),
             config: Arc::new(self.config),
             authority: Authority::of(Grants::parse(self.grants).expect("valid grants")),
@@ -146,6 +149,8 @@ pub struct TestPorts {
     pub stop: Mutex<Option<StopReason>>,
     /// The children that were started, in order; the nth has the id [`child`]`(n)`, from 0.
     pub children: Mutex<Vec<ChildCall>>,
+    /// The mails that were sent, in order.
+    pub mails: Mutex<Vec<MailCall>>,
     /// How children end, by their workflow; not at all if it is not here.
     pub ends: Mutex<BTreeMap<String, ChildEnd>>,
     ended: Notify,
@@ -252,6 +257,17 @@ impl Ports for TestPorts {
         let mut children = self.children.lock().unwrap();
         children.push(call);
         Ok(child(children.len() - 1))
+    }
+
+    async fn send_mail(&self, call: MailCall) -> Result<String, MailError> {
+        match call.mail.subject.as_str() {
+            "refused" => return Err(MailError::Refused("as the test has it".to_owned())),
+            "away" => return Err(MailError::Unavailable("as the test has it".to_owned())),
+            _ => {}
+        }
+        let mut mails = self.mails.lock().unwrap();
+        mails.push(call);
+        Ok(format!("<{}@test>", mails.len()))
     }
 
     async fn child_ended(&self, run: RunId) -> Result<Option<ChildEnd>, ChildError> {

@@ -8,6 +8,7 @@ pub mod diff;
 pub mod download;
 pub mod event;
 pub mod log;
+pub mod mail;
 pub mod payload;
 pub mod row;
 pub mod timeline;

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use factotum_model::{Event, EventInput, TriggerId};
 use serde_json::Value;
 
+use super::mail::Mail;
 use super::row::{bytes, cut};
 use super::tree::{Bounds, Part, tree};
 use crate::view::harmless;
@@ -46,7 +47,7 @@ pub const MORE: Extent = Extent {
 pub struct Shown {
     /// The event's id.
     pub id: String,
-    /// webhook, schedule or call.
+    /// webhook, schedule, email or call.
     pub kind: &'static str,
     /// When it was accepted.
     pub received_at: factotum_model::Timestamp,
@@ -54,6 +55,8 @@ pub struct Shown {
     pub trigger: Option<String>,
     /// `POST /path?query`, for a webhook; when it was due, for a schedule.
     pub line: String,
+    /// The mail, if it is one.
+    pub mail: Option<Mail>,
     /// Names and values.
     pub headers: Vec<(String, String)>,
     /// How many headers are left out.
@@ -90,8 +93,18 @@ pub fn shown(event: &Event, trigger: Option<TriggerId>, extent: Extent) -> Shown
             (line, some, all.len().saturating_sub(extent.headers))
         }
         EventInput::Schedule { nominal_time } => (nominal_time.to_string(), Vec::new(), 0),
+        EventInput::Email(email) => {
+            let some = email.headers.iter().take(extent.headers);
+            let some = some.map(|(name, value)| (cut(name, 100), cut(value, extent.header_chars)));
+            (String::new(), some.collect(), email.headers.len().saturating_sub(extent.headers))
+        }
         EventInput::Call => (String::new(), Vec::new(), 0),
     };
+    let mail = match &event.input {
+        EventInput::Email(email) => Some(Mail::of(event.id.to_string(), email, extent.raw_chars)),
+        EventInput::Webhook { .. } | EventInput::Schedule { .. } | EventInput::Call => None,
+    };
+    let cut_mail = mail.as_ref().is_some_and(|mail| mail.is_cut || mail.more_attachments > 0);
     let cut_tree = tree.iter().any(|part| matches!(part, Part::More(_)));
     Shown {
         id: event.id.to_string(),
@@ -99,11 +112,12 @@ pub fn shown(event: &Event, trigger: Option<TriggerId>, extent: Extent) -> Shown
         received_at: event.received_at,
         trigger: trigger.map(|id| id.to_string()),
         line,
+        mail,
         headers,
         more_headers,
         size: bytes(payload.len() as u64),
         is_empty: payload.is_empty(),
-        cut: cut_tree || raw_cut || more_headers > 0 || !no_tree.is_empty(),
+        cut: cut_tree || cut_mail || raw_cut || more_headers > 0 || !no_tree.is_empty(),
         tree,
         no_tree,
         raw,

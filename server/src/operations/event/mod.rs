@@ -1,7 +1,8 @@
 //! What came in.
 
 use factotum_model::audit::Target;
-use factotum_model::{Action, Event, EventId, TriggerId};
+use factotum_model::email::Attachment;
+use factotum_model::{Action, Event, EventId, EventInput, TriggerId};
 use factotum_storage::events;
 
 use crate::operations::{Caller, OperationError, Services};
@@ -16,4 +17,20 @@ pub async fn get(
     let id: EventId = id.parse().map_err(|_| OperationError::NotFound)?;
     let mut tx = services.storage.read().await?;
     events::get(&mut tx, caller.org_id, id).await?.ok_or(OperationError::NotFound)
+}
+
+/// A file of the mail that an event is, by its place in the list, with the event that holds its bytes.
+pub async fn attachment(
+    services: &Services,
+    caller: &Caller,
+    id: &str,
+    number: &str,
+) -> Result<(Event, Attachment), OperationError> {
+    let (event, _) = get(services, caller, id).await?;
+    let number: usize = number.parse().map_err(|_| OperationError::NotFound)?;
+    let found = match &event.input {
+        EventInput::Email(email) => email.attachments.get(number).cloned(),
+        EventInput::Webhook { .. } | EventInput::Schedule { .. } | EventInput::Call => None,
+    };
+    found.map(|file| (event, file)).ok_or(OperationError::NotFound)
 }

@@ -1,7 +1,7 @@
-//! Hostile guest `chatty`: calls the host without end. Takes `{"what"?: "run" | "log" | "config" | "config_all" | "kv" | "wait"}`, `run` if it is left
+//! Hostile guest `chatty`: calls the host without end. Takes `{"what"?: "run" | "log" | "config" | "config_all" | "kv" | "wait" | "attachment" | "raw"}`, `run` if it is left
 //! out: the cheapest calls, which only `host_call_limit` bounds; `log` runs into `log_limit` unless that is larger.
 
-use factotum_sdk::{Event, Failure, Outcome, config, kv, log, run, workflow, workflows};
+use factotum_sdk::{Event, Failure, Outcome, config, email, kv, log, run, workflow, workflows};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -23,6 +23,8 @@ enum What {
     ConfigAll,
     Kv,
     Wait,
+    Attachment,
+    Raw,
 }
 
 fn handle(event: Event) -> Result<Outcome, Failure> {
@@ -41,6 +43,8 @@ fn handle(event: Event) -> Result<Outcome, Failure> {
             }
             // Denied or not, it goes on.
             What::Kv => drop(kv::Store::own().get("nothing")),
+            What::Attachment => drop(email::attachment(0)),
+            What::Raw => drop(email::raw()),
             What::Wait => drop(workflows::Child::of("run_00000000000000000000000000000001").wait::<Value>()),
         }
     }

@@ -1,0 +1,53 @@
+//! What name servers did not answer lately. What must hold: the same question is not asked again for [`REMEMBERED`], however much mail asks it; the memory
+//! is bounded.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// For how long a question is not asked again.
+pub const REMEMBERED: Duration = Duration::from_secs(30);
+/// How many questions are remembered.
+const MAX_REMEMBERED: usize = 4_096;
+
+/// What was not answered, and until when that counts.
+#[derive(Debug, Default)]
+pub struct Failures(Mutex<HashMap<String, Instant>>);
+
+impl Failures {
+    pub fn is_recent(&self, question: &str, now: Instant) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(question).is_some_and(|until| now < *until)
+    }
+
+    pub fn add(&self, question: String, now: Instant) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_REMEMBERED {
+            known.retain(|_, until| now < *until);
+        }
+        // A flood of names makes room for nothing: then each is asked for, within its time.
+        if known.len() < MAX_REMEMBERED {
+            known.insert(question, now + REMEMBERED);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_remembered_for_a_while() {
+        let (failures, now) = (Failures::default(), Instant::now());
+        failures.add("spf example.com".to_owned(), now);
+        let recent = |question: &str, after| failures.is_recent(question, now + after);
+        assert!(recent("spf example.com", Duration::ZERO) && !recent("spf example.org", Duration::ZERO));
+        assert!(!recent("spf example.com", REMEMBERED));
+        for n in 0..2 * MAX_REMEMBERED {
+            failures.add(n.to_string(), now + REMEMBERED);
+        }
+        assert_eq!(failures.0.lock().unwrap().len(), MAX_REMEMBERED);
+    }
+}
