@@ -82,7 +82,8 @@ impl Mailboxes {
         if ignored {
             return Verdicts::default();
         }
-        self.checker.check(incoming.peer, &incoming.helo, &incoming.from, &incoming.data).await
+        let Some(checker) = &self.checker else { return Verdicts::default() };
+        checker.check(incoming.peer, &incoming.helo, &incoming.from, &incoming.data).await
     }
 
     async fn accept(&self, incoming: Incoming, email: Email) -> Answers {

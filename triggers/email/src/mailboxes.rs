@@ -24,7 +24,7 @@ const FLUSH: Duration = Duration::from_secs(1);
 /// All e-mail triggers of a database.
 pub struct Mailboxes {
     pub(crate) storage: Storage,
-    pub(crate) checker: Checker,
+    pub(crate) checker: Option<Checker>,
     pub(crate) tally: Tally,
     /// Taken by one large message at a time.
     pub(crate) large: Mutex<()>,
@@ -34,8 +34,9 @@ pub struct Mailboxes {
 }
 
 impl Mailboxes {
-    /// The triggers of a database, whose addresses are in this domain. [`Mailboxes::tally`] must run beside them.
-    pub fn over(storage: Storage, domain: impl Into<String>, checker: Checker) -> Self {
+    /// The triggers of a database, whose addresses are in this domain. Without a checker nothing is proven of a sender. [`Mailboxes::tally`] must run beside
+    /// them.
+    pub fn over(storage: Storage, domain: impl Into<String>, checker: Option<Checker>) -> Self {
         Self {
             storage,
             checker,

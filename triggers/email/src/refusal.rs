@@ -5,6 +5,7 @@ use factotum_storage::StorageError;
 use factotum_storage::accept::AcceptError;
 
 use crate::smtp::Reply;
+use crate::verdict::Decided;
 
 /// Why a recipient or a message is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,8 +29,8 @@ pub enum Refusal {
     #[error("at most {0} recipients for one message; send the rest another")]
     TooManyRecipients(usize),
     /// What the trigger asks of a sender is not proven.
-    #[error("this address does not take the message: {0}")]
-    Unproven(String),
+    #[error("{}", .0.refusal)]
+    Unproven(Decided),
     /// Too much is on its way already.
     #[error("too much mail is on its way at the moment; try again later")]
     Busy,
@@ -51,7 +52,8 @@ impl Refusal {
             Self::TooLarge(_) => (552, "5.3.4", "too_large"),
             Self::OtherPolicy => (452, "4.5.3", "other_policy"),
             Self::TooManyRecipients(_) => (452, "4.5.3", "too_many_recipients"),
-            Self::Unproven(_) => (550, "5.7.1", "sender_unproven"),
+            Self::Unproven(decided) if decided.is_temporary => (451, "4.4.3", decided.refusal.code()),
+            Self::Unproven(decided) => (550, "5.7.1", decided.refusal.code()),
             Self::Busy => (452, "4.3.1", "busy"),
             Self::Unavailable => (451, "4.3.0", "unavailable"),
             Self::Internal => (451, "4.3.0", "internal"),
@@ -106,6 +108,7 @@ impl From<StorageError> for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict;
 
     #[test]
     fn basic_and_enhanced_codes_agree() {
@@ -116,7 +119,8 @@ mod tests {
             Refusal::TooLarge(1),
             Refusal::OtherPolicy,
             Refusal::TooManyRecipients(1),
-            Refusal::Unproven("dkim did not pass".into()),
+            Refusal::Unproven(Decided { refusal: verdict::Refusal::NotAllowed, is_temporary: false }),
+            Refusal::Unproven(Decided { refusal: verdict::Refusal::Unauthenticated, is_temporary: true }),
             Refusal::Busy,
             Refusal::Unavailable,
             Refusal::Internal,

@@ -205,6 +205,7 @@ fn together(answers: Vec<Result<(), Refusal>>) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict::{self, Decided};
 
     #[test]
     fn one_answer_speaks_for_all_recipients() {
@@ -213,7 +214,8 @@ mod tests {
         assert_eq!(together(vec![gone()]), Err(Refusal::Unknown));
         assert_eq!(together(vec![Ok(()), gone()]), Err(Refusal::Unavailable), "tried again, RCPT says it");
         assert_eq!(together(vec![Ok(()), Err(Refusal::Paused)]), Err(Refusal::Paused));
-        let unproven = || Err(Refusal::Unproven("dkim did not pass".into()));
+        let decided = Decided { refusal: verdict::Refusal::NotAllowed, is_temporary: false };
+        let unproven = || Err(Refusal::Unproven(decided));
         assert_eq!(together(vec![unproven(), unproven()]), unproven());
     }
 }

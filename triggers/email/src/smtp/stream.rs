@@ -17,13 +17,6 @@ pub(crate) enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-impl Stream {
-    /// Whether it is within TLS.
-    pub(crate) const fn is_secure(&self) -> bool {
-        matches!(self, Self::Tls(_))
-    }
-}
-
 impl AsyncRead for Stream {
     fn poll_read(
         self: Pin<&mut Self>,

@@ -56,10 +56,6 @@ impl Wire {
         Self { stream, input: BytesMut::new(), output: Vec::new() }
     }
 
-    pub(crate) const fn is_secure(&self) -> bool {
-        self.stream.is_secure()
-    }
-
     /// Puts an answer to those that go out next.
     pub(crate) fn say(&mut self, reply: &Reply) {
         reply.write(&mut self.output);
