@@ -19,8 +19,17 @@ fn metric(server: &Server, name: &str) -> u64 {
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
+/// As many files as the system lets us have, the server that is started included.
+fn many_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).unwrap();
+}
+
 #[test]
 fn a_thousand_connections_that_wait_need_little_memory_and_keep_nobody_out() {
+    many_files();
     let server = server(Backend::Sqlite, "[smtp]\nconnections = 1002\nconnections_per_address = 1001\n");
     let (trigger, address) = orders(server.api());
     let mut first = Smtp::greeted(server.smtp_port()).unwrap();

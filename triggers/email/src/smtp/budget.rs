@@ -56,9 +56,16 @@ impl Share {
     }
 }
 
+impl Share {
+    /// Gives all of it back.
+    pub fn release(&mut self) {
+        self.budget.taken.fetch_sub(std::mem::take(&mut self.held), Ordering::AcqRel);
+    }
+}
+
 impl Drop for Share {
     fn drop(&mut self) {
-        self.budget.taken.fetch_sub(self.held, Ordering::AcqRel);
+        self.release();
     }
 }
 

@@ -158,6 +158,9 @@ impl<'s> Session<'s> {
         wire.say(reply);
         if reply.is_refusal() {
             self.shared.observer.refused(reason);
+        }
+        // What may be tried again is no fault.
+        if reply.code() >= 500 {
             self.faults += 1;
             if self.faults > 1 {
                 wire.flush().await?;

@@ -80,6 +80,7 @@ impl Transaction {
     /// It will be refused: nothing of it is kept.
     pub(crate) fn fail(&mut self, refusal: Refusal) {
         self.data = Vec::new();
+        self.share.release();
         self.failed.get_or_insert(refusal);
     }
 }

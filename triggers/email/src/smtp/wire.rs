@@ -115,6 +115,8 @@ impl Wire {
                 }
             }
             looked = self.input.len();
+            // Before the wait that a stop may end, so that no answer goes out twice.
+            self.flush().await?;
             tokio::select! {
                 biased;
                 filled = self.fill(until) => filled?,
