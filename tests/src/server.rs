@@ -33,6 +33,8 @@ pub struct Settings {
     pub data: Option<PathBuf>,
     /// `--listen`'s port; none for a free one.
     pub port: Option<u16>,
+    /// `--smtp-listen`'s port; none for no SMTP.
+    pub smtp: Option<u16>,
     /// The program; none for the one that the tests were built with ([`program`]).
     pub program: Option<PathBuf>,
 }
@@ -41,6 +43,12 @@ impl Settings {
     /// A fresh database of this kind.
     pub fn on(backend: Backend) -> anyhow::Result<Self> {
         Ok(Self { database: backend.fresh_database()?, ..Self::default() })
+    }
+
+    /// With SMTP on a free port.
+    pub fn with_smtp(mut self) -> anyhow::Result<Self> {
+        self.smtp = Some(free_port()?);
+        Ok(self)
     }
 
     /// With this `factotum.toml`.
@@ -134,7 +142,8 @@ impl Server {
     /// Another node on the same database, with a data folder of its own. Only PostgreSQL has several nodes.
     pub fn another_node(&self) -> anyhow::Result<Self> {
         ensure!(self.settings.database.is_some(), "SQLite has one node only");
-        let settings = Settings { data: None, port: None, ..self.settings.clone() };
+        let mut settings = Settings { data: None, port: None, ..self.settings.clone() };
+        settings.smtp = settings.smtp.map(|_| free_port()).transpose()?;
         let mut node = Self::prepare(settings, self.master_key.clone())?;
         node.api = Api::at(node.base(), self.api.key());
         node.resume()?;
@@ -205,11 +214,12 @@ impl Server {
     /// Starts it without waiting.
     pub fn spawn(&mut self) -> anyhow::Result<()> {
         let log = std::fs::File::options().create(true).append(true).open(self.log_path())?;
+        let smtp = self.settings.smtp.map_or_else(|| "off".to_owned(), |port| format!("127.0.0.1:{port}"));
         let mut command = self.command()?;
         command.arg("serve");
         self.place(&mut command);
         command
-            .args(["--listen", &format!("127.0.0.1:{}", self.port), "--smtp-listen", "off"])
+            .args(["--listen", &format!("127.0.0.1:{}", self.port), "--smtp-listen", &smtp])
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
@@ -285,6 +295,11 @@ impl Server {
     /// The loopback port.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The loopback port of SMTP.
+    pub fn smtp_port(&self) -> u16 {
+        self.settings.smtp.unwrap_or_default()
     }
 
     /// The data folder.

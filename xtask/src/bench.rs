@@ -7,6 +7,7 @@ mod machine;
 mod parts;
 mod report;
 mod server;
+mod smtp;
 mod wasmtime;
 
 use std::path::PathBuf;
@@ -15,11 +16,14 @@ use factotum_tests::{Postgres, Settings};
 
 use self::report::Report;
 use crate::command::{Interrupt, cargo, say, step, target};
-use crate::{guests, postgres};
+use crate::{guests, mail, postgres};
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub struct Options {
+    /// One part alone: smtp
+    #[arg(value_parser = ["smtp"])]
+    only: Option<String>,
     /// Seconds for each figure
     #[arg(long, default_value_t = 8)]
     seconds: u64,
@@ -39,6 +43,12 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
     let programs = step("release build", || build(options, interrupt))?;
     step("guests", || guests::build(&guests::Options { quiet: true, ..guests::Options::default() }))?;
     let mut report = Report::default();
+    if options.only.as_deref() == Some("smtp") {
+        step("mail programs", || mail::install(interrupt))?;
+        step("smtp", || smtp::measure(&programs, &mut report, interrupt))?;
+        say(&report.table());
+        return Ok(());
+    }
     step("machine", || machine::measure(&mut report))?;
     interrupt.check()?;
     step("parts", || {

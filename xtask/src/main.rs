@@ -1,9 +1,10 @@
-//! The development commands: `cargo xtask run|test|guests|ocsf|oidc|console|bench|schemathesis|soak|tidy|postgres`. Parses and dispatches, nothing else.
+//! The development commands: `cargo xtask run|test|guests|ocsf|oidc|console|mail|bench|schemathesis|soak|tidy|postgres`. Parses and dispatches, nothing else.
 
 mod bench;
 mod command;
 mod console;
 mod guests;
+mod mail;
 mod npm;
 mod ocsf;
 mod oidc;
@@ -43,6 +44,8 @@ enum Command {
     Oidc,
     /// Install the browser and what looks for barriers with it, for the tests of the console, into target/console/
     Console,
+    /// Install the programs that mail is tested with: swaks, msmtp, Postfix
+    Mail,
     /// Install the published OCSF schemas that tests validate exports against into target/ocsf/
     Ocsf,
     /// Measure throughput and latency of a release build, beside the machine's own figures
@@ -80,6 +83,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Tidy => tidy::run(),
         Command::Guests(options) => guests::build(&options).map(drop),
         Command::Console => console::install(&interrupt),
+        Command::Mail => mail::install(&interrupt),
         Command::Ocsf => ocsf::install(&interrupt),
         Command::Oidc => oidc::install(&interrupt),
         Command::Postgres(options) => postgres::run(&options, &interrupt),

@@ -21,6 +21,8 @@ use crate::{guests, test};
 const FOLDER: &str = ".factotum-dev";
 /// The port of `factotum serve` where none is given.
 const PORT: u16 = 7070;
+/// The port that it takes mail at; another free one if it is taken.
+const SMTP_PORT: u16 = 7025;
 
 /// How to run.
 #[derive(Debug, clap::Args)]
@@ -50,6 +52,7 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
         data: Some(folder.clone()),
         port: Some(free(options.port)?),
         program: Some(program),
+        smtp: Some(free(SMTP_PORT)?),
         ..Settings::default()
     };
     let mut server = step("server", || open(settings, &folder.join("api-key")))?;

@@ -8,7 +8,7 @@ use crate::{guests, postgres, schemathesis, test};
 /// What to soak.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Part of the tests' names: crash, webhooks, two_nodes, audit_kill; or schemathesis; or audit, the search of a long trail
+    /// Part of the tests' names: crash, webhooks, two_nodes, audit_kill, smtp_kill; or schemathesis; or audit, the search of a long trail
     name: String,
     /// How many entries the audit trail has
     #[arg(long, default_value_t = 10_000_000)]

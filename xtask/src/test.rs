@@ -7,7 +7,7 @@ use std::process::Command;
 use factotum_tests::backend::SERVER_VARIABLE;
 
 use crate::command::{Interrupt, cargo, is_there, say, step, target};
-use crate::{console, guests, ocsf, oidc, postgres, schemathesis, tidy};
+use crate::{console, guests, mail, ocsf, oidc, postgres, schemathesis, tidy};
 
 /// The guests with tests of their own, and what they are made with.
 const NATIVE_GUESTS: [&str; 4] = ["factotum-sdk", "order-intake", "order-report", "word-count"];
@@ -48,6 +48,7 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
     })?;
     step("identity provider", || oidc::install(interrupt))?;
     step("browser", || console::install(interrupt))?;
+    step("mail programs", || mail::install(interrupt))?;
     step("SQLite", || postgres::install_sqlite(interrupt))?;
     step("OCSF schemas", || ocsf::install(interrupt))?;
     let server = step("PostgreSQL", || postgres::start(false, interrupt))?;

@@ -1,5 +1,5 @@
 //! Example `word-count`: a plain program without SDK, built for WASI preview 1. It reads the run and its event as JSON on
-//! stdin, counts the words, lines and bytes of a webhook's body or a call's payload, and prints JSON. What must hold: what it
+//! stdin, counts the words, lines and bytes of a webhook's body, a mail's text or a call's payload, and prints JSON. What must hold: what it
 //! cannot count ends it with exit code 1 and a reason on stderr; README.md says how to try it.
 
 use std::io::{Read as _, Write as _};
@@ -27,18 +27,22 @@ fn answer() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The text that came in: a webhook's body as it is; a call's payload as it is if it is a text, else as JSON.
+/// The text that came in: a webhook's body as it is; a mail's text part; a call's payload as it is if it is a text, else as JSON.
 fn text(event: &Value) -> Result<String, String> {
     match event["kind"].as_str() {
         Some("webhook") => event["webhook"]["body"]
             .as_str()
             .map(str::to_owned)
             .ok_or_else(|| "the webhook's body is no text (UTF-8): there are no words to count".to_owned()),
+        Some("email") => event["email"]["text"]
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| "the mail has no text part: there are no words to count".to_owned()),
         Some("call") => Ok(match &event["call"] {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         }),
-        other => Err(format!("no text comes with an event of the kind {other:?}: send a webhook or a call")),
+        other => Err(format!("no text comes with an event of the kind {other:?}: send a webhook, a mail or a call")),
     }
 }
 
@@ -63,6 +67,8 @@ mod tests {
         assert_eq!(text(&webhook).as_deref(), Ok("a b"));
         assert_eq!(text(&json!({"kind": "call", "call": "a"})).as_deref(), Ok("a"));
         assert_eq!(text(&json!({"kind": "call", "call": [1, 2]})).as_deref(), Ok("[1,2]"));
+        assert_eq!(text(&json!({"kind": "email", "email": {"text": "a b"}})).as_deref(), Ok("a b"));
+        assert!(text(&json!({"kind": "email", "email": {"text": null}})).is_err());
         let binary = json!({"kind": "webhook", "webhook": {"body": null, "body_base64": "//4="}});
         assert!(text(&binary).is_err_and(|e| e.contains("no text")));
         assert!(text(&json!({"kind": "schedule"})).is_err_and(|e| e.contains("schedule")));

@@ -23,6 +23,7 @@ pub const ACTIONS: &[&str] = &[
     "edi.send",
     "event.accept",
     "event.duplicate",
+    "event.keep",
     "event.read",
     "event.reject",
     "http.intent",

@@ -5,12 +5,14 @@ mod address;
 mod attachment;
 mod json;
 mod transfer;
+mod transport;
 mod verdict;
 
 pub use address::{AddressError, MAX_ADDRESS_BYTES, check_address};
 pub use attachment::{Attachment, Source};
 pub use json::MAX_INLINE_BYTES;
 pub use transfer::{Decoding, TransferEncoding};
+pub use transport::Transport;
 pub use verdict::{Mechanism, Verdict, Verdicts};
 
 use serde::{Deserialize, Serialize};
@@ -53,6 +55,8 @@ pub struct Email {
     pub attachments: Vec<Attachment>,
     /// What is known of where it comes from.
     pub verdicts: Verdicts,
+    /// How it came: what a `Received:` header of ours would say (RFC 5321 §4.4), as the bytes stay as they came.
+    pub transport: Option<Transport>,
     /// Why mail of this kind is not to be answered by a machine: `null_sender`, `auto_submitted`, `precedence`, `received_loop`.
     pub automatic: Option<String>,
     /// What could not be read, if something could not.

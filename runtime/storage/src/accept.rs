@@ -66,6 +66,15 @@ pub enum EventSource {
     },
     /// It is stored already: a replay.
     Stored(Arc<Event>),
+    /// It is new and stored, and starts nothing: mail of machines.
+    Kept {
+        /// What the listener learned.
+        input: EventInput,
+        /// The bytes as they came.
+        payload: Vec<u8>,
+        /// Why it starts nothing, for the audit trail.
+        reason: String,
+    },
 }
 
 /// Names a delivery within its trigger.
@@ -144,6 +153,13 @@ struct Row<'a> {
     terms: Arc<Terms>,
     seat: Option<Box<dyn Seat>>,
     digest: Option<Digest>,
+}
+
+impl Row<'_> {
+    /// Whether its event is only stored.
+    const fn is_kept(&self) -> bool {
+        matches!(self.new.event, EventSource::Kept { .. })
+    }
 }
 
 /// What an account's runs of a workflow are made with: worked out once per batch, since a flood is of one kind.
@@ -235,7 +251,10 @@ pub(crate) async fn write(
         }
     }
     for row in &mut rows {
-        let at_once = row.terms.parked == 0 && !row.claimed.limited && row.new.due_at.is_none();
+        let at_once = row.terms.parked == 0
+            && !row.claimed.limited
+            && row.new.due_at.is_none()
+            && !row.is_kept();
         row.seat = handoff.filter(|_| at_once).and_then(Handoff::seat);
         if row.seat.is_some() {
             row.claimed.attempt = 1;
@@ -244,7 +263,7 @@ pub(crate) async fn write(
         entries.push(accept_entry(row, now, None));
     }
     store(tx, shared, &rows, now).await?;
-    let due = rows.iter().any(|row| row.seat.is_none());
+    let due = rows.iter().any(|row| row.seat.is_none() && !row.is_kept());
     let seated = rows.into_iter().filter_map(|row| row.seat.map(|seat| (seat, row.claimed))).collect();
     let answers = answers.into_iter().map(|a| a.unwrap_or(Err(AcceptError::WorkflowGone))).collect();
     Ok(Outcome { answers, seated, due })
@@ -287,7 +306,7 @@ async fn prepare<'a>(
         }
     };
     let (event, digest) = match &new.event {
-        EventSource::New { input, payload } => {
+        EventSource::New { input, payload } | EventSource::Kept { input, payload, .. } => {
             let event = Event {
                 id: EventId::random(),
                 received_at: now,
@@ -328,7 +347,8 @@ async fn prepare<'a>(
 
 async fn store(tx: &mut Tx, shared: &Shared, rows: &[Row<'_>], now: Timestamp) -> Result<(), StorageError> {
     let fresh: Vec<&Row<'_>> =
-        rows.iter().filter(|r| matches!(r.new.event, EventSource::New { .. })).collect();
+        rows.iter().filter(|r| !matches!(r.new.event, EventSource::Stored(_))).collect();
+    let runs: Vec<&Row<'_>> = rows.iter().filter(|r| !r.is_kept()).collect();
     for row in &fresh {
         if let Some(digest) = row.digest {
             crate::blobs::put(tx, digest, &row.claimed.event.payload, now).await?;
@@ -353,7 +373,7 @@ async fn store(tx: &mut Tx, shared: &Shared, rows: &[Row<'_>], now: Timestamp) -
     tx.insert_rows(
         "INSERT INTO runs (id, org_id, workflow_id, workflow_version, event_id, account_id, principal_kind, principal_name, initiator_kind, initiator_id, trigger_id, authority, missing_grants, replay_of, state, attempt, created_at, started_at, due_at, chain) VALUES {rows}",
         20,
-        rows,
+        &runs,
         |s, row| {
             let run = &row.claimed;
             let running = row.seat.is_some();
@@ -382,7 +402,7 @@ async fn store(tx: &mut Tx, shared: &Shared, rows: &[Row<'_>], now: Timestamp) -
     .await?;
     let replayed: Vec<RunId> = rows.iter().filter_map(|row| row.new.replay_of).collect();
     crate::dead_letters::replayed(tx, replayed, now).await?;
-    let queued: Vec<&Row<'_>> = rows.iter().filter(|r| r.seat.is_none()).collect();
+    let queued: Vec<&Row<'_>> = runs.into_iter().filter(|r| r.seat.is_none()).collect();
     tx.insert_rows(
         "INSERT INTO ready (run_id, org_id, workflow_id, account_id, due_at, parked) VALUES {rows}",
         6,
@@ -416,12 +436,15 @@ fn accept_entry(row: &Row<'_>, now: Timestamp, duplicate_of: Option<RunId>) -> A
     let action = match (duplicate_of, new.replay_of, new.trigger_id) {
         (Some(_), _, _) => "event.duplicate",
         (None, Some(_), _) => "run.replay",
+        (None, None, Some(_)) if row.is_kept() => "event.keep",
         (None, None, Some(_)) => "event.accept",
         (None, None, None) => "workflow.run",
     };
     let mut entry =
         AuditEntry::new(new.org_id, now, action, AuditOutcome::Ok, run.principal.clone(), initiator);
-    entry.run_id = Some(duplicate_of.unwrap_or(run.run_id));
+    // An event that is only kept has no run.
+    entry.run_id = Some(duplicate_of.unwrap_or(run.run_id)).filter(|_| !row.is_kept());
+    entry.reason = said(&new.event);
     entry.chain.clone_from(&run.chain);
     entry.workflow = Some(run.workflow.clone());
     entry.plugin_digest = Some(run.digest);
@@ -431,6 +454,7 @@ fn accept_entry(row: &Row<'_>, now: Timestamp, duplicate_of: Option<RunId>) -> A
     entry.request_id = new.origin.request_id;
     entry.targets = vec![match new.replay_of {
         Some(original) => Target::new("run", original),
+        None if row.is_kept() && duplicate_of.is_none() => Target::new("event", run.event.id),
         None => Target::named("workflow", new.workflow_id, run.workflow.clone()),
     }];
     if new.trigger_id.is_none() {
@@ -441,4 +465,21 @@ fn accept_entry(row: &Row<'_>, now: Timestamp, duplicate_of: Option<RunId>) -> A
         });
     }
     entry
+}
+
+/// What the audit trail says of a mail: the proofs of its sender, and why it starts nothing if it doesn't.
+fn said(event: &EventSource) -> Option<String> {
+    let (EventSource::New { input, .. } | EventSource::Kept { input, .. }) = event else { return None };
+    let EventInput::Email(email) = input else { return None };
+    let proofs = &email.verdicts;
+    let verdicts = format!(
+        "spf {}, dkim {}, dmarc {}",
+        proofs.spf.as_str(),
+        proofs.dkim.as_str(),
+        proofs.dmarc.as_str()
+    );
+    Some(match event {
+        EventSource::Kept { reason, .. } => format!("{reason}; {verdicts}"),
+        _ => verdicts,
+    })
 }

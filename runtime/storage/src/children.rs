@@ -162,7 +162,7 @@ pub(crate) async fn admit(
     new: &NewRun,
 ) -> Result<Result<Accepted, AcceptError>, StorageError> {
     let payload = match &new.event {
-        EventSource::New { payload, .. } => Digest::of(payload),
+        EventSource::New { payload, .. } | EventSource::Kept { payload, .. } => Digest::of(payload),
         EventSource::Stored(event) => Digest::of(&event.payload),
     };
     if let Some(known) = find(tx, parent).await? {

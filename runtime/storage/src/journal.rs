@@ -48,8 +48,12 @@ pub(crate) struct Queue {
     handoff: Arc<OnceLock<Arc<dyn Handoff>>>,
 }
 
+/// What became of each of the runs handed in together, in their order.
+pub type Answers = Vec<Result<Accepted, AcceptError>>;
+
 pub(crate) enum Item {
     Accept(Box<NewRun>, oneshot::Sender<Result<Accepted, AcceptError>>),
+    AcceptAll(Vec<NewRun>, oneshot::Sender<Result<Answers, StorageError>>),
     Finish(Box<Finished>, oneshot::Sender<Result<bool, StorageError>>),
     Record(Box<AuditEntry>, oneshot::Sender<Result<(), StorageError>>),
 }
@@ -77,6 +81,13 @@ impl Journal {
     pub async fn accept(&self, run: NewRun) -> Result<Accepted, AcceptError> {
         let (reply, answer) = oneshot::channel();
         self.hand_in(Item::Accept(Box::new(run), reply))?;
+        answer.await.map_err(|_| StorageError::Closed)?
+    }
+
+    /// Commits several events with their runs in one transaction: all of them, but for those that are refused, or none.
+    pub async fn accept_all(&self, runs: Vec<NewRun>) -> Result<Answers, StorageError> {
+        let (reply, answer) = oneshot::channel();
+        self.hand_in(Item::AcceptAll(runs, reply))?;
         answer.await.map_err(|_| StorageError::Closed)?
     }
 
@@ -167,6 +178,7 @@ async fn write(
         match item {
             Item::Finish(finished, _) => finishes.push(finished.as_ref()),
             Item::Accept(run, _) => accepts.push(run.as_ref()),
+            Item::AcceptAll(runs, _) => accepts.extend(runs),
             Item::Record(entry, _) => entries.push(entry.as_ref().clone()),
         }
     }
@@ -207,6 +219,9 @@ impl Written {
                 Item::Accept(_, reply) => {
                     let _ = reply.send(self.accepts.pop_front().unwrap_or(Err(StorageError::Closed.into())));
                 }
+                Item::AcceptAll(runs, reply) => {
+                    let _ = reply.send(Ok(self.accepts.drain(..runs.len().min(self.accepts.len())).collect()));
+                }
                 Item::Finish(finished, reply) => {
                     let held = self.finishes.pop_front().unwrap_or(false);
                     if held {
@@ -230,6 +245,9 @@ fn refuse(items: Vec<Item>, error: StorageError) {
         match item {
             Item::Accept(_, reply) => {
                 let _ = reply.send(Err(next().into()));
+            }
+            Item::AcceptAll(_, reply) => {
+                let _ = reply.send(Err(next()));
             }
             Item::Finish(_, reply) => {
                 let _ = reply.send(Err(next()));

@@ -16,6 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::operations::Services;
+use super::smtp_metrics::SmtpMetrics;
 use crate::streams::lag::StreamMetrics;
 
 /// Bounds of the latency histograms, in seconds.
@@ -60,6 +61,8 @@ pub struct Metrics {
     pub password_hashes: Counter,
     /// Keys that the database was asked about.
     pub key_queries: Counter,
+    /// The SMTP server.
+    pub smtp: SmtpMetrics,
     /// Streams of the audit trail.
     pub audit_streams: StreamMetrics,
 }
@@ -144,6 +147,7 @@ impl Metrics {
         registry.register("instances_free", "Guests that could run beside those that do", slots_free.clone());
         registry.register("attempts_running", "Attempts under way on this node", attempts_running.clone());
         registry.register("attempts_ended", "Attempts of this node by how they ended", attempts.clone());
+        let smtp = SmtpMetrics::register(&mut registry);
         let audit_streams = StreamMetrics::register(&mut registry);
         Self {
             registry,
@@ -160,6 +164,7 @@ impl Metrics {
             denied,
             password_hashes,
             key_queries,
+            smtp,
             audit_streams,
         }
     }

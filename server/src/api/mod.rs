@@ -19,6 +19,7 @@ pub mod parameters;
 pub mod problem;
 pub mod routes;
 pub mod session;
+pub mod smtp_metrics;
 
 use std::sync::Arc;
 

@@ -31,10 +31,10 @@ pub struct ServeArgs {
     /// Where to listen for HTTP [env: FACTOTUM_LISTEN] [default: 127.0.0.1:7070]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// Where to listen for SMTP, or off (not served yet) [env: FACTOTUM_SMTP_LISTEN] [default: 127.0.0.1:7025]
+    /// Where to listen for SMTP, or off [env: FACTOTUM_SMTP_LISTEN] [default: 127.0.0.1:7025]
     #[arg(long, value_name = "ADDR")]
     smtp_listen: Option<String>,
-    /// The domain of e-mail triggers (not served yet) [env: FACTOTUM_MAIL_DOMAIN] [default: localhost]
+    /// The domain of e-mail triggers' addresses [env: FACTOTUM_MAIL_DOMAIN] [default: localhost]
     #[arg(long, value_name = "NAME")]
     mail_domain: Option<String>,
     /// The certificate chain for HTTPS, PEM [env: FACTOTUM_TLS_CERT]

@@ -26,7 +26,7 @@ pub enum TriggerCommand {
         /// The workflow that it starts
         workflow: String,
         /// What kind
-        #[arg(value_parser = ["webhook", "schedule"])]
+        #[arg(value_parser = ["webhook", "email", "schedule"])]
         kind: String,
         /// Its configuration: JSON, @FILE, or - for stdin
         #[arg(long, value_name = "JSON")]
@@ -37,6 +37,9 @@ pub enum TriggerCommand {
         /// schedule: an IANA time zone, such as Europe/Berlin
         #[arg(long)]
         timezone: Option<String>,
+        /// email: what its address begins with, such as orders
+        #[arg(long)]
+        name: Option<String>,
         /// webhook: what the sender is answered
         #[arg(long, value_parser = ["accepted", "outcome"])]
         reply: Option<String>,
@@ -73,12 +76,12 @@ pub enum TriggerCommand {
 pub async fn run(command: TriggerCommand, remote: &Remote, output: Output) -> Result<(), CommandError> {
     let at = |id: &str| format!("/triggers/{}", segment(id));
     match command {
-        TriggerCommand::Create { workflow, kind, config, cron, timezone, reply } => {
+        TriggerCommand::Create { workflow, kind, config, cron, timezone, name, reply } => {
             let mut config = config.as_deref().map_or_else(|| Ok(json!({})), input::json)?;
             let Some(fields) = config.as_object_mut() else {
                 return Err(CommandError::usage("--config must be a JSON object"));
             };
-            for (name, value) in [("cron", cron), ("timezone", timezone), ("reply", reply)] {
+            for (name, value) in [("cron", cron), ("timezone", timezone), ("name", name), ("reply", reply)] {
                 if let Some(value) = value {
                     fields.insert(name.to_owned(), Value::String(value));
                 }

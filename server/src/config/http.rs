@@ -33,12 +33,7 @@ impl HttpConfig {
         let (text, origin) =
             layers.text("listen").unwrap_or_else(|| ("127.0.0.1:7070".into(), Origin::Default));
         let listen = socket_address("listen", &text, origin)?;
-        let tls = match (layers.text("tls_cert"), layers.text("tls_key")) {
-            (None, None) => None,
-            (Some((cert, _)), Some((key, _))) => Some(TlsFiles { cert: cert.into(), key: key.into() }),
-            (Some((_, origin)), None) => return Err(half("tls_cert", origin, "tls_key")),
-            (None, Some((_, origin))) => return Err(half("tls_key", origin, "tls_cert")),
-        };
+        let tls = tls_files(layers, "tls_cert", "tls_key")?;
         let public_url =
             layers.text("public_url").map(|(url, origin)| checked_url(&url, origin)).transpose()?;
         Ok(Self { listen, tls, public_url })
@@ -71,6 +66,20 @@ pub(super) fn socket_address(
             "`{text}` is not an address with a port; write it as `127.0.0.1:7070` or `[::1]:7070`"
         ),
     })
+}
+
+/// Both files, or neither.
+pub(super) fn tls_files(
+    layers: &Layers,
+    cert_key: &'static str,
+    key_key: &'static str,
+) -> Result<Option<TlsFiles>, ConfigError> {
+    match (layers.text(cert_key), layers.text(key_key)) {
+        (None, None) => Ok(None),
+        (Some((cert, _)), Some((key, _))) => Ok(Some(TlsFiles { cert: cert.into(), key: key.into() })),
+        (Some((_, origin)), None) => Err(half(cert_key, origin, key_key)),
+        (None, Some((_, origin))) => Err(half(key_key, origin, cert_key)),
+    }
 }
 
 fn half(key: &'static str, origin: Origin, missing: &str) -> ConfigError {

@@ -36,6 +36,8 @@ pub enum Form {
     List,
     /// A string that is never shown.
     Secret,
+    /// `true` or `false`.
+    Flag,
 }
 
 impl Key {
@@ -62,6 +64,10 @@ const fn number(name: &'static str, default: &'static str) -> Key {
     Key { name, flag: None, default: Default::Value(default), form: Form::Number, secret: false }
 }
 
+const fn flag(name: &'static str) -> Key {
+    Key { name, flag: None, default: Default::Value("false"), form: Form::Flag, secret: false }
+}
+
 const fn list(name: &'static str) -> Key {
     Key { name, flag: None, default: Default::Value(""), form: Form::List, secret: false }
 }
@@ -84,6 +90,20 @@ pub const KEYS: &[Key] = &[
     flagged("tls_key", "--tls-key", Default::Derived("none: plain HTTP")),
     flagged("public_url", "--public-url", Default::Derived("from the listen address")),
     flagged("log_format", "--log-format", Default::Derived("text on a terminal, else json")),
+    text("smtp.dns", Default::Value("system")),
+    text("smtp.hostname", Default::Derived("the mail domain")),
+    text("smtp.tls_cert", Default::Derived("as `tls_cert`")),
+    text("smtp.tls_key", Default::Derived("as `tls_key`")),
+    flag("smtp.require_tls"),
+    number("smtp.connections", "1000"),
+    number("smtp.connections_per_address", "100"),
+    number("smtp.recipients", "100"),
+    number("smtp.message_bytes", "52428800"),
+    number("smtp.memory_bytes", "134217728"),
+    number("smtp.faults", "20"),
+    number("smtp.command_timeout_s", "300"),
+    number("smtp.data_timeout_s", "180"),
+    number("smtp.message_timeout_s", "1800"),
     Key { secret: true, ..text("mail.relay", Default::Value("off")) },
     text("mail.ca", Default::Derived("the public authorities")),
     text("mail.from", Default::Derived("factotum@ the mail domain")),

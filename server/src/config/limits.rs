@@ -62,7 +62,7 @@ fn number(layers: &Layers, key: &'static str) -> Result<u64, ConfigError> {
     within(layers, key, u64::MAX)
 }
 
-fn within(layers: &Layers, key: &'static str, max: u64) -> Result<u64, ConfigError> {
+pub(super) fn within(layers: &Layers, key: &'static str, max: u64) -> Result<u64, ConfigError> {
     let value = layers.parse::<u64>(key)?.unwrap_or(0);
     if value == 0 || value > max {
         let origin = layers.text(key).map_or(Origin::Default, |(_, origin)| origin);

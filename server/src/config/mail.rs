@@ -1,5 +1,4 @@
-//! Mail: where it will be taken, and where letters to people go. What must hold: the settings are checked from now on, though no SMTP server
-//! listens yet, so that a set-up written today still works when one does; no message repeats the relay's password.
+//! Mail: where it is taken, in which domain, and where letters to people go. What must hold: no message repeats the relay's password.
 
 use std::net::SocketAddr;
 
@@ -12,7 +11,7 @@ use crate::mail::{Relay, check_address};
 /// Mail settings.
 #[derive(Debug, Clone)]
 pub struct MailConfig {
-    /// Where SMTP listens; none when `off`. Nothing is served there yet.
+    /// Where SMTP listens; none when `off`.
     pub listen: Option<SocketAddr>,
     /// The domain of trigger addresses.
     pub domain: String,
@@ -33,10 +32,7 @@ impl MailConfig {
         };
         let (domain, origin) =
             layers.text("mail_domain").unwrap_or_else(|| ("localhost".into(), Origin::Default));
-        let fine = !domain.is_empty()
-            && domain.len() <= 253
-            && domain.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
-        if !fine {
+        if !is_domain(&domain) {
             let reason = format!("`{domain}` is not a domain name; write it as `mail.example.com`");
             return Err(ConfigError::Value { key: "mail_domain", origin, reason });
         }
@@ -52,6 +48,13 @@ impl MailConfig {
         })?;
         Ok(Self { listen, domain, relay, from })
     }
+}
+
+/// Whether it looks like a domain's name.
+pub(super) fn is_domain(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 253
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
 }
 
 /// `mail.ca`: whose certificates the relay may show.

@@ -14,6 +14,7 @@ pub mod oidc;
 pub mod print;
 pub mod proxy;
 pub mod retention;
+pub mod smtp;
 pub mod source;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ pub use oidc::OidcConfig;
 pub use print::Setting;
 pub use proxy::ProxyConfig;
 pub use retention::RetentionConfig;
+pub use smtp::SmtpConfig;
 pub use source::{Environment, Layers, Origin};
 
 /// The file that is read when no other is named and it exists in the working directory.
@@ -94,8 +96,10 @@ pub struct Config {
     pub data: DataConfig,
     /// How the HTTP server listens.
     pub http: HttpConfig,
-    /// Mail: kept for when it is served.
+    /// Mail going out, and the domain of addresses.
     pub mail: MailConfig,
+    /// How mail is taken.
+    pub smtp: SmtpConfig,
     /// What workflows may reach.
     pub egress: EgressConfig,
     /// Which proxies are believed.
@@ -126,9 +130,11 @@ impl Config {
         let file = named.or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|p| p.is_file()));
         let layers = Layers::resolve(flags, environment, file.as_deref())?;
         let mail = MailConfig::from_layers(&layers)?;
+        let http = HttpConfig::from_layers(&layers)?;
         Ok(Self {
             data: DataConfig::from_layers(&layers)?,
-            http: HttpConfig::from_layers(&layers)?,
+            smtp: SmtpConfig::from_layers(&layers, &mail, &http)?,
+            http,
             egress: EgressConfig::from_layers(&layers)?,
             proxy: ProxyConfig::from_layers(&layers)?,
             retention: RetentionConfig::from_layers(&layers)?,

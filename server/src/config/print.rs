@@ -83,6 +83,9 @@ fn worked_out(config: &Config, name: &str) -> Option<String> {
         "database" => Some(config.data.database.clone()),
         "migrate_database" => Some(config.data.migrate_database.clone()),
         "public_url" => Some(config.http.public_url_at(config.http.listen)),
+        "smtp.hostname" => Some(config.smtp.hostname.clone()),
+        "smtp.tls_cert" => config.smtp.tls.as_ref().map(|tls| tls.cert.display().to_string()),
+        "smtp.tls_key" => config.smtp.tls.as_ref().map(|tls| tls.key.display().to_string()),
         "mail.from" => Some(config.mail.from.to_string()),
         "log_format" => Some(config.logging.format.as_str().to_owned()),
         _ => None,
@@ -93,7 +96,7 @@ fn shown(form: Form, text: &str) -> String {
     match form {
         Form::Text => quoted(text),
         Form::Secret => quoted("[redacted]"),
-        Form::Number => text.to_owned(),
+        Form::Number | Form::Flag => text.to_owned(),
         Form::List => {
             let items = text.lines().map(str::trim).filter(|i| !i.is_empty()).map(quoted);
             format!("[{}]", items.collect::<Vec<_>>().join(", "))

@@ -240,6 +240,7 @@ impl File<'_> {
             (Form::Number, DeValue::Integer(number)) if number.radix() == 10 => {
                 Ok(number.as_str().replace('_', ""))
             }
+            (Form::Flag, DeValue::Boolean(flag)) => Ok(flag.to_string()),
             (Form::List, DeValue::Array(items)) => {
                 let texts = items
                     .iter()
@@ -248,6 +249,7 @@ impl File<'_> {
             }
             (Form::Text | Form::Secret, _) => Err(wrong("a string")),
             (Form::Number, _) => Err(wrong("a whole number in decimal")),
+            (Form::Flag, _) => Err(wrong("true or false")),
             (Form::List, _) => Err(wrong("a list of strings")),
         }
     }

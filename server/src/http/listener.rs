@@ -59,7 +59,7 @@ pub struct Listener {
 impl Listener {
     /// Binds the socket and reads certificates, so that a wrong set-up fails before anything starts.
     pub async fn bind(config: &HttpConfig) -> Result<Self, ServeError> {
-        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let tls = config.tls.as_ref().map(|files| tls::acceptor(files, &tls::HTTP)).transpose()?;
         let failed = |source| ServeError::Bind { address: config.listen, source };
         let socket = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;

@@ -1,4 +1,4 @@
-//! TLS (RFC 8446, RFC 5246) from two PEM files, with HTTP/2 and HTTP/1.1 by ALPN (RFC 7301).
+//! TLS (RFC 8446, RFC 5246) from two PEM files, with the protocols within it by ALPN (RFC 7301).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,8 +28,11 @@ pub enum TlsError {
     Pair(#[from] rustls::Error),
 }
 
+/// What HTTPS offers.
+pub const HTTP: [&str; 2] = ["h2", "http/1.1"];
+
 /// Reads certificate and key.
-pub fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
+pub fn acceptor(files: &TlsFiles, protocols: &[&str]) -> Result<TlsAcceptor, TlsError> {
     let chain: Vec<_> = CertificateDer::pem_file_iter(&files.cert)
         .and_then(Iterator::collect)
         .map_err(|e| file(&files.cert, "certificate", &e))?;
@@ -42,7 +45,7 @@ pub fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 

@@ -40,6 +40,7 @@ pub mod workflow;
 use std::sync::Arc;
 
 use factotum_dispatch::Dispatcher;
+use factotum_email::Mailboxes;
 use factotum_host::Host;
 use factotum_model::{Clock, Timestamp};
 use factotum_schedule::Scheduler;
@@ -77,6 +78,8 @@ pub struct Services {
     pub dispatcher: Dispatcher,
     /// Takes deliveries; told of triggers that changed.
     pub webhooks: Webhooks,
+    /// Takes mail; told of triggers that changed.
+    pub mailboxes: Arc<Mailboxes>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Bounds.

@@ -8,12 +8,14 @@ pub mod logging;
 pub mod open;
 pub mod retention;
 pub mod seal;
+pub mod smtp;
 pub mod stop;
 pub mod upkeep;
 
 use std::sync::Arc;
 
 use factotum_dispatch::Dispatcher;
+use factotum_email::Mailboxes;
 use factotum_host::{EgressPolicy, Host, HostConfig};
 use factotum_model::{Clock, SystemClock};
 use factotum_schedule::Scheduler;
@@ -49,6 +51,12 @@ pub enum ServeError {
     /// The socket or its certificate.
     #[error(transparent)]
     Listen(#[from] crate::http::ServeError),
+    /// The socket of SMTP.
+    #[error(transparent)]
+    ListenForMail(#[from] factotum_email::smtp::ListenError),
+    /// The name servers that are asked about senders.
+    #[error(transparent)]
+    Dns(#[from] factotum_email::verdict::DnsError),
     /// The link to the first organization.
     #[error("the server cannot start: {0}")]
     Setup(#[from] OperationError),
@@ -81,6 +89,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     let streams = streams.collect::<Result<Vec<_>, _>>()?;
     let scopes: Vec<_> = streams.iter().map(Stream::scope).collect();
     let listener = Listener::bind(&config.http).await?;
+    let mail_listener = smtp::bind(&config).await?;
     let public_url = config.http.public_url_at(listener.address());
     say_how_to_begin(&storage, clock.as_ref(), &public_url).await?;
     let oidc = identity_provider(&storage, &config, &public_url).await?;
@@ -93,6 +102,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     let dispatcher = Dispatcher::start(storage.clone(), host.clone(), options).await?;
     let services = Arc::new(Services {
         webhooks: Webhooks::over(storage.clone()),
+        mailboxes: Arc::new(Mailboxes::over(storage.clone(), &config.mail.domain, smtp::checker(&config)?)),
         scheduler: Scheduler::over(storage.clone()),
         storage,
         host,
@@ -124,6 +134,8 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     let (own, until) = (Arc::clone(&services), last.clone());
     tasks.spawn(async move { own.webhooks.tally(until).await });
     let (own, until) = (Arc::clone(&services), last.clone());
+    tasks.spawn(async move { own.mailboxes.tally(until).await });
+    let (own, until) = (Arc::clone(&services), last.clone());
     tasks.spawn(async move { own.key_cache.run(&own.storage, until).await });
     tasks.spawn(audit_index::run(services.storage.clone(), stop.clone()));
     tasks.spawn(digest::run(services.storage.clone(), stop.clone()));
@@ -141,11 +153,19 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
         tasks.spawn(stream.run(Arc::clone(&services), last.clone()));
     }
 
+    let mail = TaskTracker::new();
+    if let Some(mail_listener) = mail_listener {
+        tracing::info!(address = %mail_listener.address(), domain = %config.mail.domain, "listening for mail");
+        let (mailboxes, metrics) = (Arc::clone(&services.mailboxes), services.metrics.smtp.clone());
+        mail.spawn(mail_listener.serve(mailboxes, Arc::new(metrics), stop.clone(), drain));
+    }
+    mail.close();
     tracing::info!(address = %listener.address(), %public_url, version = env!("CARGO_PKG_VERSION"), "listening");
     let router = crate::api::router(Arc::clone(&services), config.proxy.clone(), config.http.tls.is_some());
     let (connections, gauge) = (config.limits.connections, services.metrics.connections.clone());
     listener.serve(router, connections, gauge, stop, drain).await;
 
+    mail.wait().await;
     services.dispatcher.shut_down().await;
     last.cancel();
     tasks.close();

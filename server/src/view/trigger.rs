@@ -14,13 +14,16 @@ pub struct TriggerView {
     pub id: String,
     /// The name of the workflow that it starts.
     pub workflow: String,
-    /// webhook or schedule.
+    /// webhook, email or schedule.
     pub kind: &'static str,
     /// Its configuration, without secrets.
     pub config: Value,
     /// webhook: what the world calls; only for those who may change triggers, as whoever has it can start the workflow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// email: where mail is sent to; only for those who may change triggers, as whoever has it can start the workflow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
     /// schedule: when it is due next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_firings: Option<Vec<FiringView>>,
@@ -76,6 +79,7 @@ impl TriggerView {
             kind: trigger.kind.as_str(),
             config: trigger.config.clone(),
             url,
+            address: None,
             next_firings: firings.map(|all| all.iter().map(Into::into).collect()),
             paused: trigger.paused_at.is_some(),
             counts: CountsView {

@@ -11,6 +11,7 @@ mod first_steps;
 mod flows;
 mod hostile_pages;
 mod log_in;
+mod mail_addresses;
 mod members;
 mod new_user;
 mod overview;

@@ -40,6 +40,7 @@ mod roles;
 mod runs;
 mod schedule;
 mod second_factor;
+mod smtp;
 mod storage_outage;
 mod two_nodes;
 mod unrecorded;

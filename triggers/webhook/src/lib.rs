@@ -15,7 +15,6 @@ pub mod request;
 pub mod sample;
 pub mod stored;
 mod tally;
-pub mod token;
 pub mod verify;
 
 pub use answer::Answer;
@@ -23,4 +22,4 @@ pub use config::{ConfigError, check_config};
 pub use receive::Webhooks;
 pub use refusal::Refusal;
 pub use request::Delivery;
-pub use token::Token;
+pub use factotum_model::trigger::token::{self, Token};

@@ -4,12 +4,14 @@ use factotum_tests::receiver::Receiver;
 use factotum_tests::{Api, guest};
 use serde_json::{Value, json};
 
-/// The webhooks' URLs.
+/// Where the examples are reached.
 pub struct Hooks {
     /// Takes orders.
     pub order_intake: String,
     /// Counts words.
     pub word_count: String,
+    /// Counts words of mails.
+    pub word_count_mail: String,
 }
 
 /// Uploads the plugins, makes workflows of them and gives each its trigger.
@@ -24,7 +26,9 @@ pub fn deploy(api: &Api, receiver: &Receiver) -> anyhow::Result<Hooks> {
     }
     let dedup = json!({"reply": "outcome", "dedup": {"header": "X-Delivery"}});
     trigger(api, "order-report", "schedule", &json!({"cron": "* * * * *"}))?;
+    let mail = trigger(api, "word-count", "email", &json!({"name": "words", "authentication": "ignore"}))?;
     Ok(Hooks {
+        word_count_mail: mail["address"].as_str().unwrap_or_default().to_owned(),
         order_intake: hook(api, "order-intake", &dedup)?,
         word_count: hook(api, "word-count", &json!({"reply": "outcome"}))?,
     })

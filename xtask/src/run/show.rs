@@ -72,6 +72,8 @@ Send an order (workflow order-intake, by webhook; the same X-Delivery again star
   curl -sS {intake} -H 'X-Delivery: 2' -H 'Content-Type: application/json' -d '{order}'
 Count words (workflow word-count, a plain WASI program, by webhook):
   curl -sS {count} -d 'to be or not to be'
+Count the words of a mail (the same workflow, by e-mail; `curl` speaks SMTP):
+  printf 'Subject: hello\\r\\n\\r\\nto be or not to be\\r\\n' | curl -sS smtp://127.0.0.1:{smtp} --mail-from you@example.com --mail-rcpt '{mail}' -T -
 The report (workflow order-report) fires every minute. To run it now, as the key's own account:
   export FACTOTUM_URL={base} FACTOTUM_API_KEY=$(cat {key})
   curl -sS \"$FACTOTUM_URL/api/v1/workflows/order-report/runs?wait=10\" -H \"Authorization: Bearer $FACTOTUM_API_KEY\" -H 'Content-Type: application/json' -d '{{}}'
@@ -82,6 +84,8 @@ Show the newest runs, and the audit trail:
         folder = server.data().display(),
         intake = hooks.order_intake,
         count = hooks.word_count,
+        smtp = server.smtp_port(),
+        mail = hooks.word_count_mail,
         key = key_file.display(),
     ));
 }

@@ -34,6 +34,7 @@ impl Email {
             "html": self.html,
             "attachments": self.attachments.iter().map(attachment).collect::<Vec<_>>(),
             "verdicts": self.verdicts,
+            "transport": self.transport,
             "automatic": self.automatic,
             "problem": self.problem,
         })

@@ -45,4 +45,5 @@ mod seal;
 mod seal_postgres;
 mod secrets;
 mod tenancy;
+mod together;
 mod verify;

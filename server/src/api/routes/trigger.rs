@@ -30,7 +30,7 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             )
             .grant(Action::TRIGGERS_CREATE)
             .takes::<NewTrigger>()
-            .gives::<TriggerView>(201, "The trigger, with its url or next_firings"),
+            .gives::<TriggerView>(201, "The trigger, with its url, address or next_firings"),
             create,
         )
         .add(
@@ -62,11 +62,11 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             Endpoint::post(
                 "/api/v1/triggers/{id}/regenerate",
                 "regenerateTrigger",
-                "Give a webhook another URL; needs each grant of its workflow",
+                "Give a webhook another URL, or an e-mail trigger another address; needs each grant of its workflow",
             )
             .grant(Action::TRIGGERS_UPDATE)
-            .gives::<TriggerView>(200, "The trigger, with its new url; the old one leads nowhere")
-            .refuses(409, "The trigger is no webhook"),
+            .gives::<TriggerView>(200, "The trigger, with its new url or address; the old one leads nowhere")
+            .refuses(409, "The trigger is a schedule"),
             regenerate,
         )
         .add(

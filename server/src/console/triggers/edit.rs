@@ -134,6 +134,18 @@ fn presets() -> Options {
     ]
 }
 
+fn authentications() -> Options {
+    &[
+        ("record", "their results stand in the event and on the record"),
+        ("require", "DMARC has to pass; other mail is refused"),
+        ("ignore", "not looked up"),
+    ]
+}
+
+fn mechanisms() -> Options {
+    &[("spf", "SPF"), ("dkim", "DKIM"), ("dmarc", "DMARC")]
+}
+
 fn methods() -> [&'static str; 7] {
     METHODS
 }
@@ -183,6 +195,7 @@ impl FormPage {
         let title = match (id, kind) {
             (Some(_), _) => format!("Edit the {} of {workflow}", kind.as_str()),
             (None, TriggerKind::Schedule) => "New schedule".to_owned(),
+            (None, TriggerKind::Email) => "New mail address".to_owned(),
             (None, _) => "New webhook".to_owned(),
         };
         Ok(Self {
@@ -220,7 +233,13 @@ impl FormPage {
 
     /// The words that stand over the form: those of no field that it has.
     fn whole(&self) -> &str {
-        const KNOWN: [&str; 24] = [
+        const KNOWN: [&str; 30] = [
+            "name",
+            "allow_senders",
+            "require",
+            "authentication",
+            "max_message_bytes",
+            "dispatch_automatic",
             "workflow",
             "cron",
             "timezone",

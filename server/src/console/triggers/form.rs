@@ -16,6 +16,10 @@ enum Form {
     Number,
     /// Several values of one name.
     Many,
+    /// Several values in one field, one a line.
+    Lines,
+    /// A box that is ticked or not.
+    Flag,
 }
 
 const WEBHOOK: [(&str, Form); 16] = [
@@ -44,6 +48,14 @@ const SCHEDULE: [(&str, Form); 5] = [
     ("missed.window_s", Form::Number),
     ("overlap", Form::Text),
 ];
+const EMAIL: [(&str, Form); 6] = [
+    ("name", Form::Text),
+    ("allow_senders", Form::Lines),
+    ("require", Form::Many),
+    ("authentication", Form::Text),
+    ("max_message_bytes", Form::Number),
+    ("dispatch_automatic", Form::Flag),
+];
 /// The field of the secrets, one a line.
 pub(super) const SECRETS: &str = "verify.secrets";
 /// The preset of the form that GitHub's documentation describes; in the configuration it is what it stands for.
@@ -60,6 +72,7 @@ impl Typed {
             TriggerKind::Schedule => {
                 json!({"cron": "0 9 * * MON-FRI", "timezone": "UTC", "missed": {"policy": "last", "window_s": 3600}})
             }
+            TriggerKind::Email => json!({"name": "", "authentication": "record"}),
             _ => {
                 json!({"methods": ["POST"], "reply": "accepted", "verify": {"preset": "hmac", "header": "X-Signature"}})
             }
@@ -82,7 +95,12 @@ impl Typed {
                 Form::Many => {
                     pairs.extend(fields.all(name).into_iter().map(|value| ((*name).to_owned(), value)));
                 }
-                Form::Text | Form::Number => {
+                Form::Lines => {
+                    let lines = fields.text(name);
+                    let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty());
+                    pairs.extend(lines.map(|line| ((*name).to_owned(), line.to_owned())));
+                }
+                Form::Text | Form::Number | Form::Flag => {
                     pairs.extend(fields.some(name).map(|value| ((*name).to_owned(), value)));
                 }
             }
@@ -93,6 +111,12 @@ impl Typed {
     /// A field's value; empty if it has none.
     pub(super) fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value)
+    }
+
+    /// The values of a field that has several, one a line.
+    pub(super) fn lines(&self, name: &str) -> String {
+        let all: Vec<_> = self.0.iter().filter(|(own, _)| own == name).map(|(_, value)| value.as_str()).collect();
+        all.join("\n")
     }
 
     /// Whether a field that has several values has this one.
@@ -111,12 +135,13 @@ impl Typed {
                         lines.expose().lines().map(str::trim).filter(|l| !l.is_empty()).collect();
                     (!lines.is_empty()).then(|| json!(lines))
                 }
-                Form::Many => {
+                Form::Many | Form::Lines => {
                     let all: Vec<_> =
                         self.0.iter().filter(|(own, _)| own == name).map(|(_, value)| value).collect();
                     Some(json!(all))
                 }
                 Form::Text => Some(json!(self.get(name))).filter(|value| value != ""),
+                Form::Flag => Some(json!(self.get(name) == "true")),
                 Form::Number => number(name, self.get(name))?,
             };
             if let Some(value) = value {
@@ -142,6 +167,7 @@ impl Typed {
 fn table(kind: TriggerKind) -> &'static [(&'static str, Form)] {
     match kind {
         TriggerKind::Schedule => &SCHEDULE,
+        TriggerKind::Email => &EMAIL,
         _ => &WEBHOOK,
     }
 }
@@ -201,7 +227,7 @@ pub(super) fn faults(
 
 /// The kind that a form or an address names.
 pub(super) fn kind_of(word: &str) -> Option<TriggerKind> {
-    TriggerKind::from_word(word).filter(|kind| matches!(kind, TriggerKind::Webhook | TriggerKind::Schedule))
+    TriggerKind::from_word(word).filter(|kind| *kind != TriggerKind::Edi)
 }
 
 /// What a handler of a form gives.
@@ -230,6 +256,13 @@ mod tests {
         let typed = Typed::of(&stored);
         assert_eq!(typed.config(TriggerKind::Webhook, &sent(&[])).unwrap(), stored);
         assert!(typed.has("methods", "PUT") && !typed.has("methods", "GET"));
+        let email = json!({
+            "name": "orders", "allow_senders": ["example.com", "jane@example.org"], "require": ["dkim", "spf"],
+            "authentication": "record", "max_message_bytes": 7, "dispatch_automatic": true,
+        });
+        let typed = Typed::of(&email);
+        assert_eq!(typed.config(TriggerKind::Email, &sent(&[])).unwrap(), email);
+        assert_eq!(typed.lines("allow_senders"), "example.com\njane@example.org");
         let schedule = json!({"cron": "@daily", "timezone": "UTC", "missed": {"policy": "all", "window_s": 0}, "overlap": "skip"});
         assert_eq!(Typed::of(&schedule).config(TriggerKind::Schedule, &sent(&[])).unwrap(), schedule);
     }

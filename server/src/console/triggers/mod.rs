@@ -73,7 +73,7 @@ pub struct Summary {
     pub id: String,
     /// What it starts.
     pub workflow: String,
-    /// webhook or schedule.
+    /// webhook, email or schedule.
     pub kind: &'static str,
     /// When it fires, or how a sender proves itself.
     pub what: String,
@@ -96,6 +96,7 @@ impl From<&trigger::Shown> for Summary {
             kind: trigger.kind.as_str(),
             what: match trigger.kind {
                 TriggerKind::Schedule => format!("{} {}", typed.get("cron"), typed.get("timezone")),
+                TriggerKind::Email => format!("mail to {}+…", typed.get("name")),
                 _ if typed.get("verify.preset") == "hmac" => {
                     format!("signed in {}", typed.get("verify.header"))
                 }
@@ -104,7 +105,7 @@ impl From<&trigger::Shown> for Summary {
             paused: trigger.paused_at.is_some(),
             next: next.map(|firing| FiringView::from(firing).local),
             counts: match trigger.kind {
-                TriggerKind::Webhook => format!(
+                TriggerKind::Webhook | TriggerKind::Email => format!(
                     "{} taken, {} refused, {} repeated",
                     grouped(counts.accepted),
                     grouped(counts.rejected),
@@ -187,7 +188,9 @@ struct TriggerPage {
     id: String,
     summary: Summary,
     is_webhook: bool,
+    is_email: bool,
     url: Option<String>,
+    address: Option<String>,
     /// Name and value of what is set.
     facts: Vec<(&'static str, String)>,
     firings: Vec<FiringView>,
@@ -221,6 +224,9 @@ fn facts(kind: TriggerKind, typed: &Typed) -> Vec<(&'static str, String)> {
             ("Missed firings", missed),
             ("While the one before still runs", overlap.to_owned()),
         ];
+    }
+    if kind == TriggerKind::Email {
+        return email_facts(typed);
     }
     let mut facts = Vec::new();
     let reply = match typed.get("reply") {
@@ -274,6 +280,29 @@ fn facts(kind: TriggerKind, typed: &Typed) -> Vec<(&'static str, String)> {
     facts
 }
 
+fn email_facts(typed: &Typed) -> Vec<(&'static str, String)> {
+    let senders = typed.lines("allow_senders");
+    let proofs = match typed.get("authentication") {
+        "require" => "DMARC has to pass",
+        "ignore" => "not looked up",
+        _ => "recorded",
+    };
+    let required = typed.lines("require").to_uppercase().replace('\n', ", ");
+    let most = typed.get("max_message_bytes").parse().map(grouped).unwrap_or_default();
+    let machines = if typed.has("dispatch_automatic", "true") {
+        "starts the workflow too"
+    } else {
+        "is stored and starts nothing"
+    };
+    vec![
+        ("Senders", if senders.is_empty() { "everybody who knows the address".to_owned() } else { senders.replace('\n', ", ") }),
+        ("Their proofs", proofs.to_owned()),
+        ("What must have passed besides", if required.is_empty() { "nothing".to_owned() } else { required }),
+        ("Largest message", format!("{most} bytes")),
+        ("Mail of machines", machines.to_owned()),
+    ]
+}
+
 async fn one(services: &Services, viewer: &Viewer, id: &str) -> Result<TriggerPage, Refusal> {
     let shown = trigger::get(services, &viewer.caller, id).await?;
     Ok(of(viewer, shown))
@@ -284,6 +313,7 @@ fn of(viewer: &Viewer, shown: trigger::Shown) -> TriggerPage {
     let may = |action| viewer.may_named(action, &trigger.workflow);
     TriggerPage {
         frame: viewer.frame(format!("{} of {}", trigger.kind.as_str(), trigger.workflow), HERE),
+        is_email: trigger.kind == TriggerKind::Email,
         faults: Faults::default(),
         id: trigger.id.to_string(),
         summary: Summary::from(&shown),
@@ -300,6 +330,7 @@ fn of(viewer: &Viewer, shown: trigger::Shown) -> TriggerPage {
         may_delete: may(Action::TRIGGERS_DELETE),
         may_run: may(Action::WORKFLOWS_RUN),
         url: shown.url,
+        address: shown.address,
     }
 }
 

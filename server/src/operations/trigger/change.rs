@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Shown, upcoming, url, wrong};
+use super::{Shown, email, upcoming, url, wrong};
 use crate::operations::{Caller, OperationError, Services, Work};
 use crate::view::schema;
 
@@ -42,6 +42,7 @@ pub async fn change(
     let done = write(&mut work, id, &change).await;
     let shown = work.end(done).await?;
     services.webhooks.forget(shown.trigger.id);
+    services.mailboxes.forget(shown.trigger.id);
     services.scheduler.changed();
     Ok(shown)
 }
@@ -61,6 +62,7 @@ async fn write(work: &mut Work<'_>, id: &str, change: &Change) -> Result<Shown, 
         work.holds(&workflow.grants, "the workflow")?;
         match before.kind {
             TriggerKind::Webhook => webhook(work, &before, config).await?,
+            TriggerKind::Email => email::update(work, &before, config).await?,
             _ => schedule(work, &before, config).await?,
         }
     }
@@ -75,12 +77,15 @@ async fn write(work: &mut Work<'_>, id: &str, change: &Change) -> Result<Shown, 
     if trigger.kind == TriggerKind::Webhook {
         let storage = &work.services.storage;
         let (token, _) = factotum_webhook::stored::open(storage, &mut work.tx, &trigger).await?;
-        return Ok(Shown { trigger, url: Some(url(work.services, &token)), firings: None });
+        return Ok(Shown { url: Some(url(work.services, &token)), ..Shown::plain(trigger) });
+    }
+    if trigger.kind == TriggerKind::Email {
+        return email::with_address(work.services, &mut work.tx, trigger).await;
     }
     let config: Option<ScheduleConfig> = serde_json::from_value(trigger.config.clone()).ok();
     let schedule = config.and_then(|c| Schedule::parse(&c).ok());
     let firings = schedule.map(|s| upcoming(work.services, &s));
-    Ok(Shown { trigger, url: None, firings })
+    Ok(Shown { firings, ..Shown::plain(trigger) })
 }
 
 async fn webhook(work: &mut Work<'_>, before: &Trigger, config: &Value) -> Result<(), OperationError> {

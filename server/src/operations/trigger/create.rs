@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Shown, no_randomness, upcoming, url, wrong};
+use super::{Shown, email, no_randomness, upcoming, url, wrong};
 use crate::operations::{Caller, Once, OperationError, Services, Work};
 use crate::view::schema;
 
@@ -19,8 +19,8 @@ pub struct NewTrigger {
     /// The name of the workflow that it starts.
     #[schemars(schema_with = "schema::name")]
     pub workflow: String,
-    /// webhook or schedule.
-    #[schemars(extend("enum" = ["webhook", "schedule"]))]
+    /// webhook, email or schedule.
+    #[schemars(extend("enum" = ["webhook", "email", "schedule"]))]
     pub kind: String,
     /// As its kind has it.
     #[serde(default = "empty")]
@@ -61,13 +61,14 @@ async fn write(work: &mut Work<'_>, new: &NewTrigger) -> Result<Shown, Operation
     let shown = match kind {
         Some(TriggerKind::Webhook) => webhook(work, &workflow, &new.config).await?,
         Some(TriggerKind::Schedule) => schedule(work, &workflow, &new.config).await?,
-        Some(TriggerKind::Email | TriggerKind::Edi) => {
+        Some(TriggerKind::Email) => email::create(work, &workflow, &new.config).await?,
+        Some(TriggerKind::Edi) => {
             let reason =
-                format!("triggers of kind `{}` are not served yet; known: webhook, schedule", new.kind);
+                format!("triggers of kind `{}` are not served yet; known: webhook, email, schedule", new.kind);
             return Err(OperationError::invalid("kind", reason));
         }
         None => {
-            let reason = format!("`{}` is not a kind of trigger; known: webhook, schedule", new.kind);
+            let reason = format!("`{}` is not a kind of trigger; known: webhook, email, schedule", new.kind);
             return Err(OperationError::invalid("kind", reason));
         }
     };
@@ -93,7 +94,7 @@ async fn webhook(work: &mut Work<'_>, workflow: &Workflow, config: &Value) -> Re
         work.now,
     )
     .await?;
-    Ok(Shown { trigger, url: Some(url(work.services, &token)), firings: None })
+    Ok(Shown { url: Some(url(work.services, &token)), ..Shown::plain(trigger) })
 }
 
 async fn schedule(work: &mut Work<'_>, workflow: &Workflow, config: &Value) -> Result<Shown, OperationError> {
@@ -109,5 +110,5 @@ async fn schedule(work: &mut Work<'_>, workflow: &Workflow, config: &Value) -> R
         work.now,
     );
     let trigger = made.await?;
-    Ok(Shown { trigger, url: None, firings: Some(upcoming(work.services, &schedule)) })
+    Ok(Shown { firings: Some(upcoming(work.services, &schedule)), ..Shown::plain(trigger) })
 }

@@ -12,6 +12,7 @@ pub async fn delete(services: &Services, caller: &Caller, id: &str) -> Result<()
     let done = remove(&mut work, id).await;
     let id = work.end(done).await?;
     services.webhooks.forget(id);
+    services.mailboxes.forget(id);
     services.scheduler.changed();
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod change;
 mod create;
 mod delete;
+mod email;
 mod preview;
 mod read;
 mod regenerate;
@@ -34,14 +35,23 @@ pub struct Shown {
     pub trigger: Trigger,
     /// webhook: what the world calls, for those who may read it.
     pub url: Option<String>,
+    /// email: where mail is sent to, for those who may read it.
+    pub address: Option<String>,
     /// schedule: when it is due next.
     pub firings: Option<Vec<Firing>>,
 }
 
 impl Shown {
+    /// Without what only a kind has.
+    fn plain(trigger: Trigger) -> Self {
+        Self { trigger, url: None, address: None, firings: None }
+    }
+
     /// As the world sees it.
     pub fn view(&self) -> TriggerView {
-        TriggerView::new(&self.trigger, self.url.clone(), self.firings.as_deref())
+        let mut view = TriggerView::new(&self.trigger, self.url.clone(), self.firings.as_deref());
+        view.address.clone_from(&self.address);
+        view
     }
 }
 

@@ -7,7 +7,7 @@ use factotum_schedule::Schedule;
 use factotum_storage::triggers::{self, Trigger};
 use factotum_storage::{Tx, workflows};
 
-use super::{Shown, upcoming, url};
+use super::{Shown, email, upcoming, url};
 use crate::operations::{Caller, Listed, OperationError, Page, Services};
 
 /// The triggers, newest first; of one workflow, if named.
@@ -54,6 +54,9 @@ async fn shown(
     trigger: Trigger,
 ) -> Result<Shown, OperationError> {
     let may_change = authorize(&caller.authority, Action::TRIGGERS_UPDATE, Some(&trigger.workflow)).is_ok();
+    if trigger.kind == TriggerKind::Email {
+        return if may_change { email::with_address(services, tx, trigger).await } else { Ok(Shown::plain(trigger)) };
+    }
     let link = if trigger.kind == TriggerKind::Webhook && may_change {
         let (token, _) = factotum_webhook::stored::open(&services.storage, tx, &trigger).await?;
         Some(url(services, &token))
@@ -66,5 +69,5 @@ async fn shown(
     let schedule = config.and_then(|c| Schedule::parse(&c).ok());
     let firings =
         schedule.map(|s| if trigger.paused_at.is_some() { Vec::new() } else { upcoming(services, &s) });
-    Ok(Shown { trigger, url: link, firings })
+    Ok(Shown { url: link, firings, ..Shown::plain(trigger) })
 }

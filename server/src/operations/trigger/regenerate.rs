@@ -1,4 +1,4 @@
-//! Giving a webhook another URL. What must hold: the old one leads nowhere once this is answered, on other nodes a second later; it needs what making the
+//! Giving a webhook another URL, or an e-mail trigger another address. What must hold: the old one leads nowhere once this is answered, on other nodes a second later; it needs what making the
 //! trigger needs.
 
 use factotum_model::audit::Target;
@@ -6,7 +6,7 @@ use factotum_model::trigger::TriggerKind;
 use factotum_model::{Action, TriggerId};
 use factotum_storage::{triggers, workflows};
 
-use super::{Shown, no_randomness, url};
+use super::{Shown, email, no_randomness, url};
 use crate::operations::{Caller, Once, OperationError, Services, Work};
 use crate::view::trigger::TriggerView;
 
@@ -23,6 +23,7 @@ pub async fn regenerate(
     let done = write(&mut work, id).await;
     let shown = work.end(done).await?;
     services.webhooks.forget(shown.trigger.id);
+    services.mailboxes.forget(shown.trigger.id);
     Ok(shown)
 }
 
@@ -38,8 +39,17 @@ async fn write(work: &mut Work<'_>, id: &str) -> Result<Shown, OperationError> {
     let workflow =
         workflows::get(&mut work.tx, org, before.workflow_id).await?.ok_or(OperationError::NotFound)?;
     work.holds(&workflow.grants, "the workflow")?;
+    if before.kind == TriggerKind::Email {
+        let address = email::regenerate(work, &before).await?;
+        let trigger = triggers::get(&mut work.tx, org, before.id).await?.ok_or(OperationError::NotFound)?;
+        work.answered(200, &TriggerView::new(&trigger, None, None)).await?;
+        return Ok(Shown { address: Some(address), ..Shown::plain(trigger) });
+    }
     if before.kind != TriggerKind::Webhook {
-        let reason = format!("only a webhook has a URL; this trigger is of kind {}", before.kind.as_str());
+        let reason = format!(
+            "only a webhook or an e-mail trigger can be reached; this trigger is of kind {}",
+            before.kind.as_str()
+        );
         return Err(OperationError::Conflict(reason));
     }
     let mut entropy = [0; factotum_webhook::token::ENTROPY_BYTES];
@@ -51,5 +61,5 @@ async fn write(work: &mut Work<'_>, id: &str) -> Result<Shown, OperationError> {
     let trigger = triggers::get(&mut work.tx, org, before.id).await?.ok_or(OperationError::NotFound)?;
     // The URL is not kept for a repetition of the request: it is shown to who asks for the trigger.
     work.answered(200, &TriggerView::new(&trigger, None, None)).await?;
-    Ok(Shown { trigger, url: Some(url(work.services, &token)), firings: None })
+    Ok(Shown { url: Some(url(work.services, &token)), ..Shown::plain(trigger) })
 }

@@ -1,7 +1,8 @@
-//! The token in a webhook's URL: 160 random bits as 32 characters of RFC 4648 base32, lower case. What must hold: only its
+//! The token in a webhook's URL or a mail address: 160 random bits as 32 characters of RFC 4648 base32, lower case. What must hold: only its
 //! hash is looked up and stored in the clear, and no log or error shows it.
 
-use factotum_model::{Digest, Redacted};
+use crate::digest::Digest;
+use crate::redacted::Redacted;
 
 /// How much randomness makes a token, in bytes: 160 bits.
 pub const ENTROPY_BYTES: usize = 20;
@@ -10,7 +11,7 @@ pub const TOKEN_CHARS: usize = 32;
 
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
-/// A token as it stands in a URL.
+/// A token as it stands in a URL or an address.
 #[derive(Debug, Clone)]
 pub struct Token(Redacted<String>);
 
@@ -34,7 +35,7 @@ impl Token {
         fine.then(|| Self(Redacted::new(text.to_owned())))
     }
 
-    /// The text: for the URL that is shown to those who may read it.
+    /// The text: for the URL or address that is shown to those who may read it.
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
