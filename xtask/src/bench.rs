@@ -6,6 +6,7 @@ pub mod load;
 mod machine;
 mod parts;
 mod report;
+mod schedules;
 mod server;
 mod wasmtime;
 
@@ -20,6 +21,11 @@ use crate::{guests, postgres};
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub struct Options {
+    /// Only a part: schedules
+    part: Option<String>,
+    /// schedules: how many there are
+    #[arg(long, default_value_t = 1_000_000)]
+    schedules: u64,
     /// Seconds for each figure
     #[arg(long, default_value_t = 8)]
     seconds: u64,
@@ -36,6 +42,11 @@ pub struct Options {
 
 /// Measures, prints a table and writes `bench.json` into the target folder.
 pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
+    match options.part.as_deref() {
+        None => {}
+        Some("schedules") => return schedules::run(options, interrupt),
+        Some(other) => anyhow::bail!("there is no part `{other}`; known: schedules"),
+    }
     let programs = step("release build", || build(options, interrupt))?;
     step("guests", || guests::build(&guests::Options { quiet: true, ..guests::Options::default() }))?;
     let mut report = Report::default();

@@ -30,6 +30,9 @@ pub enum EventInput {
     Schedule {
         /// When it was due, not when it was noticed.
         nominal_time: Timestamp,
+        /// Whether somebody only tries the trigger.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        test: bool,
     },
     /// Somebody called the workflow through API, CLI or console; the payload is JSON.
     Call,
@@ -83,8 +86,12 @@ impl Event {
                 }
                 json!({"kind": "webhook", "webhook": webhook})
             }
-            EventInput::Schedule { nominal_time } => {
-                json!({"kind": "schedule", "schedule": {"nominal_time": nominal_time}})
+            EventInput::Schedule { nominal_time, test } => {
+                let mut schedule = json!({"nominal_time": nominal_time});
+                if *test {
+                    schedule["test"] = true.into();
+                }
+                json!({"kind": "schedule", "schedule": schedule})
             }
             EventInput::Call => {
                 let call: Value = serde_json::from_slice(&self.payload).unwrap_or(Value::Null);

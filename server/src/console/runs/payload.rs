@@ -89,7 +89,7 @@ pub fn shown(event: &Event, trigger: Option<TriggerId>, extent: Extent) -> Shown
             let line = cut(&format!("{method} {path}{joint}{query}"), extent.header_chars);
             (line, some, all.len().saturating_sub(extent.headers))
         }
-        EventInput::Schedule { nominal_time } => (nominal_time.to_string(), Vec::new(), 0),
+        EventInput::Schedule { nominal_time, .. } => (nominal_time.to_string(), Vec::new(), 0),
         EventInput::Call => (String::new(), Vec::new(), 0),
     };
     let cut_tree = tree.iter().any(|part| matches!(part, Part::More(_)));

@@ -37,12 +37,21 @@ const WEBHOOK: [(&str, Form); 16] = [
     // Not of the configuration as it is shown: it never comes out again.
     (SECRETS, Form::Many),
 ];
-const SCHEDULE: [(&str, Form); 5] = [
+const SCHEDULE: [(&str, Form); 14] = [
     ("cron", Form::Text),
+    ("every", Form::Text),
+    ("at", Form::Text),
+    ("dialect", Form::Text),
     ("timezone", Form::Text),
+    ("start", Form::Text),
+    ("end", Form::Text),
+    ("dst.gap", Form::Text),
+    ("dst.overlap", Form::Text),
     ("missed.policy", Form::Text),
     ("missed.window_s", Form::Number),
+    ("missed.max", Form::Number),
     ("overlap", Form::Text),
+    ("jitter_s", Form::Number),
 ];
 /// The field of the secrets, one a line.
 pub(super) const SECRETS: &str = "verify.secrets";
@@ -93,6 +102,11 @@ impl Typed {
     /// A field's value; empty if it has none.
     pub(super) fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value)
+    }
+
+    /// Whether a schedule says when it is due.
+    pub(super) fn says_when(&self) -> bool {
+        ["cron", "every", "at"].iter().any(|name| !self.get(name).is_empty())
     }
 
     /// Whether a field that has several values has this one.
