@@ -6,6 +6,7 @@ pub mod load;
 mod machine;
 mod parts;
 mod report;
+mod schedules;
 mod server;
 mod smtp;
 mod wasmtime;
@@ -21,9 +22,12 @@ use crate::{guests, mail, postgres};
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// One part alone: smtp
-    #[arg(value_parser = ["smtp"])]
+    /// One part alone: smtp or schedules
+    #[arg(value_parser = ["smtp", "schedules"])]
     only: Option<String>,
+    /// schedules: how many there are
+    #[arg(long, default_value_t = 1_000_000)]
+    schedules: u64,
     /// Seconds for each figure
     #[arg(long, default_value_t = 8)]
     seconds: u64,
@@ -40,6 +44,9 @@ pub struct Options {
 
 /// Measures, prints a table and writes `bench.json` into the target folder.
 pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
+    if options.only.as_deref() == Some("schedules") {
+        return schedules::run(options, interrupt);
+    }
     let programs = step("release build", || build(options, interrupt))?;
     step("guests", || guests::build(&guests::Options { quiet: true, ..guests::Options::default() }))?;
     let mut report = Report::default();

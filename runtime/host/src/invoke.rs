@@ -285,7 +285,7 @@ fn event_of(event: &Event) -> types::Event {
                 .collect(),
             body: event.payload.clone(),
         }),
-        EventInput::Schedule { nominal_time } => types::Event::Schedule(types::Schedule {
+        EventInput::Schedule { nominal_time, .. } => types::Event::Schedule(types::Schedule {
             nominal_time: u64::try_from(nominal_time.as_millis()).unwrap_or(0),
         }),
         // The variant cannot grow: a component reads it from the JSON, and attachments as streams.

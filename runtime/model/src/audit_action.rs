@@ -97,6 +97,7 @@ pub const ACTIONS: &[&str] = &[
     "totp.recovery_codes",
     "totp.remove",
     "totp.set_up",
+    "trigger.backfill",
     "trigger.create",
     "trigger.delete",
     "trigger.list",

@@ -31,6 +31,9 @@ pub enum EventInput {
     Schedule {
         /// When it was due, not when it was noticed.
         nominal_time: Timestamp,
+        /// Whether somebody only tries the trigger.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        test: bool,
     },
     /// A mail to an e-mail trigger's address; the payload is the mail as it came.
     Email(Box<Email>),
@@ -98,8 +101,12 @@ impl Event {
                 }
                 json!({"kind": "webhook", "webhook": webhook})
             }
-            EventInput::Schedule { nominal_time } => {
-                json!({"kind": "schedule", "schedule": {"nominal_time": nominal_time}})
+            EventInput::Schedule { nominal_time, test } => {
+                let mut schedule = json!({"nominal_time": nominal_time});
+                if *test {
+                    schedule["test"] = true.into();
+                }
+                json!({"kind": "schedule", "schedule": schedule})
             }
             EventInput::Email(email) => json!({"kind": "email", "email": email.to_json()}),
             EventInput::Call => {

@@ -214,6 +214,8 @@ pub(crate) async fn write(
 ) -> Result<Outcome, StorageError> {
     let now = shared.clock.now();
     let mut known = Known { live: Live::new(Keys::Held), terms: HashMap::new() };
+    let triggers = runs.iter().filter_map(|new| Some((new.workflow_id, new.trigger_id?)));
+    known.live.triggers(tx, triggers).await?;
     let mut answers: Vec<Option<Result<Accepted, AcceptError>>> = Vec::with_capacity(runs.len());
     let mut prepared = Vec::with_capacity(runs.len());
     for new in runs {

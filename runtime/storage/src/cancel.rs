@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use factotum_model::audit::{AuditEntry, AuditOutcome};
-use factotum_model::{AccountId, AccountKind, ErrorCode, OrgId, RunId, RunState, Timestamp, WorkflowId};
+use factotum_model::{
+    AccountId, AccountKind, ErrorCode, OrgId, RunId, RunState, Timestamp, TriggerId, WorkflowId,
+};
 use uuid::Uuid;
 
 use crate::claim::Claimed;
@@ -77,6 +79,29 @@ pub async fn cancel_account(
         .into_iter()
         .map(|id| AuditEntry { chain: chains.remove(&id).unwrap_or_default(), ..entry(id) })
         .collect();
+    crate::audit_entries::append(tx, &entries).await?;
+    Ok(ended)
+}
+
+/// Cancels what an attempt of a trigger is under way for and, if asked, what waits of it.
+pub async fn cancel_of_trigger(
+    tx: &mut Tx,
+    (org, trigger): (OrgId, TriggerId),
+    waiting_too: bool,
+    entry: impl Fn(RunId) -> AuditEntry,
+    now: Timestamp,
+) -> Result<Vec<Ended>, StorageError> {
+    let sql = if waiting_too {
+        "SELECT l.run_id FROM leases l JOIN runs r ON r.id = l.run_id WHERE l.org_id = $1 AND r.trigger_id = $2 \
+         UNION SELECT y.run_id FROM ready y JOIN runs r ON r.id = y.run_id WHERE y.org_id = $1 AND r.trigger_id = $2"
+    } else {
+        "SELECT l.run_id FROM leases l JOIN runs r ON r.id = l.run_id WHERE l.org_id = $1 AND r.trigger_id = $2"
+    };
+    let rows = tx.query(sql).bind(org.0).bind(trigger.0).fetch_all().await?;
+    let mut ids: Vec<RunId> = rows.iter().map(|row| row.id(0)).collect::<Result<_, _>>()?;
+    ids.sort_unstable();
+    let ended = end(tx, org, &ids, ErrorCode::Cancelled, now).await?;
+    let entries: Vec<_> = ended.iter().map(|ended| entry(ended.run_id)).collect();
     crate::audit_entries::append(tx, &entries).await?;
     Ok(ended)
 }

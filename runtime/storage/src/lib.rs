@@ -58,6 +58,7 @@ mod run_search;
 pub mod runs;
 pub mod runs_now;
 pub mod saved_views;
+pub mod schedule_queue;
 pub mod schedules;
 pub mod seal;
 pub mod secrets;

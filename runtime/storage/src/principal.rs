@@ -91,6 +91,38 @@ impl Live {
         Ok(found.as_ref())
     }
 
+    /// Reads many triggers at once: a batch of schedules has another one for each run.
+    pub(crate) async fn triggers(
+        &mut self,
+        tx: &mut Tx,
+        wanted: impl Iterator<Item = (WorkflowId, TriggerId)>,
+    ) -> Result<(), StorageError> {
+        let wanted: std::collections::BTreeSet<_> =
+            wanted.filter(|pair| !self.triggers.contains_key(pair)).collect();
+        if wanted.len() < 2 {
+            return Ok(());
+        }
+        let wanted: Vec<_> = wanted.into_iter().collect();
+        let rows = tx
+            .insert_rows(
+                "SELECT t.workflow_id, t.id, t.paused_at FROM (VALUES {rows}) AS v JOIN triggers t ON t.id = v.column1 \
+                 WHERE t.deleted_at IS NULL",
+                1,
+                &wanted,
+                |s, (_, id)| s.bind(id.0),
+            )
+            .await?;
+        self.triggers.extend(wanted.into_iter().map(|pair| (pair, None)));
+        for row in &rows {
+            let found = LiveTrigger { paused: row.get::<Option<i64>>(2)?.is_some() };
+            // One of another workflow is none of those that were asked for.
+            if let Some(trigger) = self.triggers.get_mut(&(row.id(0)?, row.id(1)?)) {
+                *trigger = Some(found);
+            }
+        }
+        Ok(())
+    }
+
     /// The trigger, if it is there and belongs to the workflow.
     pub(crate) async fn trigger(
         &mut self,

@@ -5,7 +5,7 @@ use factotum_model::{
     RunState, Timestamp, TriggerId, WorkflowId,
 };
 
-pub use crate::cancel::{Ended, cancel_account, cancel_run, state_of};
+pub use crate::cancel::{Ended, cancel_account, cancel_of_trigger, cancel_run, state_of};
 use crate::connection::{Row, Tx};
 use crate::error::StorageError;
 use crate::principal::maybe;

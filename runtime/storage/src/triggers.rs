@@ -37,6 +37,8 @@ pub struct Trigger {
     pub updated_at: Timestamp,
     /// What it took and refused.
     pub counts: Counts,
+    /// schedule: how many firings wait, for the run before them or because somebody backfilled.
+    pub waiting: u64,
 }
 
 /// What a trigger took and refused.
@@ -77,7 +79,8 @@ pub struct NewTrigger {
 }
 
 const SELECT: &str = "SELECT t.id, t.org_id, t.workflow_id, w.name, o.base_account_id, t.kind, t.config, t.data_key_id, t.sealed, t.paused_at, \
-    t.created_by, t.created_at, t.updated_at, c.accepted, c.rejected, c.duplicates FROM triggers t \
+    t.created_by, t.created_at, t.updated_at, c.accepted, c.rejected, c.duplicates, \
+    (SELECT count(*) FROM schedule_queue q WHERE q.trigger_id = t.id) FROM triggers t \
     JOIN workflows w ON w.id = t.workflow_id JOIN organizations o ON o.id = t.org_id \
     LEFT JOIN trigger_counts c ON c.trigger_id = t.id WHERE t.deleted_at IS NULL";
 
@@ -229,6 +232,7 @@ pub async fn delete(tx: &mut Tx, org: OrgId, id: TriggerId, now: Timestamp) -> R
         .await?;
     if changed > 0 {
         tx.query("DELETE FROM schedules WHERE trigger_id = $1").bind(id.0).execute().await?;
+        crate::schedule_queue::clear(tx, id).await?;
     }
     Ok(changed > 0)
 }
@@ -236,20 +240,27 @@ pub async fn delete(tx: &mut Tx, org: OrgId, id: TriggerId, now: Timestamp) -> R
 /// Adds to what triggers took and refused.
 pub async fn count(tx: &mut Tx, added: &[(TriggerId, Counts)]) -> Result<(), StorageError> {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    // Each trigger once, and in one order on every node.
+    let mut sums = std::collections::BTreeMap::<TriggerId, Counts>::new();
     for (id, counts) in added {
-        tx.query(
-            "INSERT INTO trigger_counts (trigger_id, accepted, rejected, duplicates) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (trigger_id) DO UPDATE SET accepted = trigger_counts.accepted + excluded.accepted, \
-             rejected = trigger_counts.rejected + excluded.rejected, duplicates = trigger_counts.duplicates + excluded.duplicates",
-        )
-        .bind(id.0)
-        .bind(number(counts.accepted))
-        .bind(number(counts.rejected))
-        .bind(number(counts.duplicates))
-        .execute()
-        .await?;
+        let sum = sums.entry(*id).or_default();
+        sum.accepted += counts.accepted;
+        sum.rejected += counts.rejected;
+        sum.duplicates += counts.duplicates;
     }
-    Ok(())
+    let sums: Vec<_> = sums.into_iter().collect();
+    tx.insert_rows(
+        "INSERT INTO trigger_counts (trigger_id, accepted, rejected, duplicates) VALUES {rows} \
+         ON CONFLICT (trigger_id) DO UPDATE SET accepted = trigger_counts.accepted + excluded.accepted, \
+         rejected = trigger_counts.rejected + excluded.rejected, duplicates = trigger_counts.duplicates + excluded.duplicates",
+        4,
+        &sums,
+        |s, (id, counts)| {
+            s.bind(id.0).bind(number(counts.accepted)).bind(number(counts.rejected)).bind(number(counts.duplicates))
+        },
+    )
+    .await
+    .map(drop)
 }
 
 fn read(row: &Row) -> Result<Trigger, StorageError> {
@@ -272,5 +283,6 @@ fn read(row: &Row) -> Result<Trigger, StorageError> {
         created_at: row.time(11)?,
         updated_at: row.time(12)?,
         counts: Counts { accepted: number(13)?, rejected: number(14)?, duplicates: number(15)? },
+        waiting: number(16)?,
     })
 }

@@ -272,10 +272,9 @@ pub async fn delete(tx: &mut Tx, org: OrgId, id: WorkflowId, now: Timestamp) -> 
         .fetch_all()
         .await?;
     for row in triggers {
-        tx.query("DELETE FROM schedules WHERE trigger_id = $1")
-            .bind(row.get::<uuid::Uuid>(0)?)
-            .execute()
-            .await?;
+        let trigger: factotum_model::TriggerId = row.id(0)?;
+        tx.query("DELETE FROM schedules WHERE trigger_id = $1").bind(trigger.0).execute().await?;
+        crate::schedule_queue::clear(tx, trigger).await?;
     }
     tx.query("UPDATE ready SET parked = 0 WHERE workflow_id = $1 AND parked <> 0")
         .bind(id.0)

@@ -39,6 +39,12 @@ struct EndLabels {
     end: &'static str,
 }
 
+/// A class of firings: at most so many milliseconds late, and later than the class before.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LagLabels {
+    within_ms: String,
+}
+
 /// What the program counts.
 pub struct Metrics {
     registry: Registry,
@@ -48,6 +54,8 @@ pub struct Metrics {
     slots_free: Gauge,
     attempts_running: Gauge,
     attempts: Family<EndLabels, Gauge>,
+    schedules_armed: Gauge,
+    schedule_lag: Family<LagLabels, Gauge>,
     seal_lag: Gauge<f64, AtomicU64>,
     /// How far the audit trail is sealed.
     pub sealing: Sealing,
@@ -148,6 +156,18 @@ impl Metrics {
         registry.register("attempts_running", "Attempts under way on this node", attempts_running.clone());
         registry.register("attempts_ended", "Attempts of this node by how they ended", attempts.clone());
         let smtp = SmtpMetrics::register(&mut registry);
+        let schedules_armed = Gauge::default();
+        let schedule_lag = Family::<LagLabels, Gauge>::default();
+        registry.register(
+            "schedules_armed",
+            "Schedules of the next minute that this node has in memory; -1 before it has read them",
+            schedules_armed.clone(),
+        );
+        registry.register(
+            "schedule_firings",
+            "Firings that this node committed, by how late; `more` is later than the last class",
+            schedule_lag.clone(),
+        );
         let audit_streams = StreamMetrics::register(&mut registry);
         Self {
             registry,
@@ -157,6 +177,8 @@ impl Metrics {
             slots_free,
             attempts_running,
             attempts,
+            schedules_armed,
+            schedule_lag,
             seal_lag,
             sealing,
             connections,
@@ -209,6 +231,12 @@ impl Metrics {
             ("lease_lost", counted.lease_lost),
         ] {
             self.attempts.get_or_create(&EndLabels { end }).set(count as i64);
+        }
+        self.schedules_armed.set(services.scheduler.armed().map_or(-1, |n| n as i64));
+        let bounds = factotum_schedule::lag::BOUNDS_MS.iter().map(ToString::to_string);
+        let classes = bounds.chain(std::iter::once("more".to_owned()));
+        for (within_ms, count) in classes.zip(services.scheduler.lag().counts()) {
+            self.schedule_lag.get_or_create(&LagLabels { within_ms }).set(count as i64);
         }
         self.seal_lag.set(self.sealing.lag(services.now()).as_secs_f64());
         let mut text = String::new();

@@ -34,6 +34,12 @@ pub enum TriggerCommand {
         /// schedule: when, such as "*/5 * * * *"
         #[arg(long)]
         cron: Option<String>,
+        /// schedule: how often, such as 90s or 1h30m, instead of --cron
+        #[arg(long)]
+        every: Option<String>,
+        /// schedule: once, such as 2026-12-24T18:00, instead of --cron
+        #[arg(long)]
+        at: Option<String>,
         /// schedule: an IANA time zone, such as Europe/Berlin
         #[arg(long)]
         timezone: Option<String>,
@@ -65,6 +71,31 @@ pub enum TriggerCommand {
         /// Its id
         id: String,
     },
+    /// Send a sample delivery: a webhook's is signed, a schedule fires once, marked as a test
+    Test {
+        /// Its id
+        id: String,
+        /// webhook: the body: JSON, @FILE, or - for stdin
+        #[arg(long, value_name = "JSON")]
+        body: Option<String>,
+    },
+    /// Fire the times of a schedule in a range of the past, each once
+    Backfill {
+        /// Its id
+        id: String,
+        /// From when on: 2026-11-01, 2026-11-01T06:00 (both of the schedule's zone) or 2026-11-01T05:00:00Z
+        #[arg(long)]
+        from: String,
+        /// Until when, that instant excluded
+        #[arg(long)]
+        until: String,
+        /// Only show what would be fired
+        #[arg(long)]
+        dry_run: bool,
+        /// Also times of which is remembered no more whether they were fired: they may fire a second time
+        #[arg(long)]
+        again: bool,
+    },
     /// Delete a trigger
     Delete {
         /// Its id
@@ -74,14 +105,22 @@ pub enum TriggerCommand {
 
 /// Does it.
 pub async fn run(command: TriggerCommand, remote: &Remote, output: Output) -> Result<(), CommandError> {
-    let at = |id: &str| format!("/triggers/{}", segment(id));
+    let path = |id: &str| format!("/triggers/{}", segment(id));
     match command {
-        TriggerCommand::Create { workflow, kind, config, cron, timezone, name, reply } => {
+        TriggerCommand::Create { workflow, kind, config, cron, every, at, timezone, name, reply } => {
             let mut config = config.as_deref().map_or_else(|| Ok(json!({})), input::json)?;
             let Some(fields) = config.as_object_mut() else {
                 return Err(CommandError::usage("--config must be a JSON object"));
             };
-            for (name, value) in [("cron", cron), ("timezone", timezone), ("name", name), ("reply", reply)] {
+            let fields_given = [
+                ("cron", cron),
+                ("every", every),
+                ("at", at),
+                ("timezone", timezone),
+                ("name", name),
+                ("reply", reply),
+            ];
+            for (name, value) in fields_given {
                 if let Some(value) = value {
                     fields.insert(name.to_owned(), Value::String(value));
                 }
@@ -90,11 +129,21 @@ pub async fn run(command: TriggerCommand, remote: &Remote, output: Output) -> Re
             output.thing(&remote.json(Method::POST, "/triggers", Some(&trigger)).await?)
         }
         TriggerCommand::List { limit } => output.list(&remote.list("/triggers", &[], limit).await?, COLUMNS),
-        TriggerCommand::Show { id } => output.thing(&remote.get(&at(&id)).await?),
-        TriggerCommand::Pause { id } => output.thing(&paused(remote, &at(&id), true).await?),
-        TriggerCommand::Resume { id } => output.thing(&paused(remote, &at(&id), false).await?),
+        TriggerCommand::Show { id } => output.thing(&remote.get(&path(&id)).await?),
+        TriggerCommand::Pause { id } => output.thing(&paused(remote, &path(&id), true).await?),
+        TriggerCommand::Resume { id } => output.thing(&paused(remote, &path(&id), false).await?),
+        TriggerCommand::Test { id, body } => {
+            let body = body.as_deref().map(input::json).transpose()?;
+            let sent = body.map_or_else(|| json!({}), |body| json!({"body": body}));
+            output.thing(&remote.json(Method::POST, &format!("{}/test", path(&id)), Some(&sent)).await?)
+        }
+        TriggerCommand::Backfill { id, from, until, dry_run, again } => {
+            let range = json!({"from": from, "until": until, "dry_run": dry_run, "again": again});
+            let path = format!("{}/backfill", path(&id));
+            output.thing(&remote.json(Method::POST, &path, Some(&range)).await?)
+        }
         TriggerCommand::Delete { id } => {
-            remote.json(Method::DELETE, &at(&id), None).await?;
+            remote.json(Method::DELETE, &path(&id), None).await?;
             output.thing(&json!({"deleted": id}))
         }
     }

@@ -3,9 +3,11 @@
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
+use factotum_model::trigger::Dialect;
 use jiff::civil::DateTime;
 
 use crate::field::FIELDS;
+use crate::plain::Plain;
 
 /// The longest expression taken, in bytes.
 pub const MAX_EXPRESSION_BYTES: usize = 512;
@@ -49,6 +51,16 @@ pub enum CronError {
         /// What may stand there.
         allowed: String,
     },
+    /// What the crate `cron` says of an expression in its dialect.
+    #[error(
+        "the dialect `cron` does not understand `{text}` ({problem}); it has 6 (seconds first) or 7 fields (year last), or a name such as @daily"
+    )]
+    Plain {
+        /// What stands there.
+        text: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Every field is right, but no day is ever like that: 30 February.
     #[error("`{0}` never matches: no such date exists")]
     Impossible(String),
@@ -66,17 +78,44 @@ pub(crate) struct Nature {
 /// A wall clock pattern.
 #[derive(Clone)]
 pub struct Expression {
-    cron: Cron,
+    pattern: Pattern,
     pub(crate) nature: Nature,
 }
 
+#[derive(Clone)]
+enum Pattern {
+    Croner(Box<Cron>),
+    Plain(Box<Plain>),
+}
+
 impl Expression {
-    /// Reads an expression.
-    pub fn parse(text: &str) -> Result<Self, CronError> {
+    /// Reads an expression in the given dialect.
+    pub fn parse(text: &str, dialect: Dialect) -> Result<Self, CronError> {
         let text = text.trim();
         if text.is_empty() || text.len() > MAX_EXPRESSION_BYTES {
             return Err(CronError::Length(text.len()));
         }
+        let (pattern, nature) = match dialect {
+            Dialect::Croner => Self::croner(text)?,
+            Dialect::Cron => Self::plain(text)?,
+        };
+        let expression = Self { pattern, nature };
+        match expression.next(DateTime::constant(1970, 1, 1, 0, 0, 0, 0), true) {
+            Some(_) => Ok(expression),
+            None => Err(CronError::Impossible(shown(text))),
+        }
+    }
+
+    fn plain(text: &str) -> Result<(Pattern, Nature), CronError> {
+        let plain = Plain::parse(text)
+            .map_err(|problem| CronError::Plain { text: shown(text), problem: first_line(&problem) })?;
+        let hourly = text.eq_ignore_ascii_case("@hourly");
+        let interval = hourly || text.split_ascii_whitespace().take(3).any(runs_through);
+        let nature = Nature { interval, every_hour: plain.every_hour() };
+        Ok((Pattern::Plain(Box::new(plain)), nature))
+    }
+
+    fn croner(text: &str) -> Result<(Pattern, Nature), CronError> {
         let written = expand_name(text)?;
         let mut fields: Vec<&str> = written.split_ascii_whitespace().collect();
         match fields.len() {
@@ -92,30 +131,45 @@ impl Expression {
         let cron = parser()
             .parse(&rewritten.join(" "))
             .map_err(|e| fault(&fields, &rewritten).unwrap_or_else(|| refuse(0, text, &e.to_string())))?;
-        let runs_through = |field: &str| field.contains(['*', '-', '/']);
         let nature = Nature {
             interval: fields[..3].iter().any(|f| runs_through(f)),
             every_hour: cron.pattern.hours.count_set_values(1) == 24,
         };
-        let expression = Self { cron, nature };
-        match expression.next(DateTime::constant(1970, 1, 1, 0, 0, 0, 0), true) {
-            Some(_) => Ok(expression),
-            None => Err(CronError::Impossible(shown(text))),
-        }
+        Ok((Pattern::Croner(Box::new(cron)), nature))
     }
 
     /// The first wall clock second that matches, from `from` on or, unless `inclusive`, after it; `None` if there is
     /// none before the year 5000.
     pub fn next(&self, from: DateTime, inclusive: bool) -> Option<DateTime> {
-        self.cron.find_next_occurrence(&from, inclusive).ok()
+        match &self.pattern {
+            Pattern::Croner(cron) => cron.find_next_occurrence(&from, inclusive).ok(),
+            Pattern::Plain(plain) => plain.next(from, inclusive),
+        }
     }
 }
 
 impl std::fmt::Debug for Expression {
     /// The pattern alone: croner's own form prints a number for each year up to 5000.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Expression").field(&self.cron.as_str()).finish()
+        match &self.pattern {
+            Pattern::Croner(cron) => f.debug_tuple("Expression").field(&cron.as_str()).finish(),
+            Pattern::Plain(plain) => plain.fmt(f),
+        }
     }
+}
+
+/// Whether a field is an interval rather than a list of fixed values.
+fn runs_through(field: &str) -> bool {
+    field.contains(['*', '-', '/'])
+}
+
+/// The crate's message shows the expression with a mark below it: the first line says what there is to say.
+fn first_line(message: &str) -> String {
+    message
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .map_or_else(|| "it is malformed".to_owned(), shown)
 }
 
 /// Croner's parser as this dialect wants it: `10/5` means from 10 on, every 5.
@@ -184,7 +238,7 @@ mod tests {
 
     fn next(expression: &str, from: &str) -> String {
         let from: DateTime = from.parse().unwrap();
-        Expression::parse(expression).unwrap().next(from, false).unwrap().to_string()
+        Expression::parse(expression, Dialect::Croner).unwrap().next(from, false).unwrap().to_string()
     }
 
     #[test]
@@ -234,23 +288,26 @@ mod tests {
             ("", "has 0"),
             ("@reboot", "`@reboot` is not a name"),
         ] {
-            let error = Expression::parse(expression).unwrap_err().to_string();
+            let error = Expression::parse(expression, Dialect::Croner).unwrap_err().to_string();
             assert!(error.contains(words), "{expression}: {error}");
         }
-        assert!(matches!(Expression::parse(&"1,".repeat(1000)), Err(CronError::Length(2000))));
+        assert!(matches!(
+            Expression::parse(&"1,".repeat(1000), Dialect::Croner),
+            Err(CronError::Length(2000))
+        ));
     }
 
     #[test]
     fn dates_that_never_come_are_refused() {
         for impossible in ["0 0 30 2 *", "0 0 31 2,4,6,9,11 *", "0 0 0 29 2 * 2027", "0 0 0 1 1 +3 2030"] {
-            let error = Expression::parse(impossible).unwrap_err();
+            let error = Expression::parse(impossible, Dialect::Croner).unwrap_err();
             assert_eq!(error, CronError::Impossible(impossible.into()));
         }
     }
 
     #[test]
     fn hours_decide_what_a_missing_hour_means() {
-        let nature = |text| Expression::parse(text).unwrap().nature;
+        let nature = |text| Expression::parse(text, Dialect::Croner).unwrap().nature;
         assert_eq!(nature("30 2 * * *"), Nature { interval: false, every_hour: false });
         assert_eq!(nature("0,30 2,14 * * *"), Nature { interval: false, every_hour: false });
         assert_eq!(nature("*/5 * * * *"), Nature { interval: true, every_hour: true });

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use factotum_model::Timestamp;
-use factotum_model::trigger::{MAX_MISSED_FIRINGS, Missed, MissedPolicy};
+use factotum_model::trigger::{Missed, MissedPolicy};
 
 use crate::calendar::Schedule;
 
@@ -42,12 +42,17 @@ pub fn catch_up(schedule: &Schedule, missed: &Missed, last: Timestamp, now: Time
     let on_time = now.minus(ON_TIME).max(last);
     let window = now.minus(Duration::from_secs(missed.window_s)).max(last);
     let fire = match missed.policy {
-        MissedPolicy::None => newest(schedule, on_time, now, MAX_MISSED_FIRINGS),
+        MissedPolicy::None => newest(schedule, on_time, now, missed.max),
         MissedPolicy::Last => newest(schedule, window.min(on_time), now, 1),
-        MissedPolicy::All => newest(schedule, window.min(on_time), now, MAX_MISSED_FIRINGS),
+        MissedPolicy::All => newest(schedule, window.min(on_time), now, missed.max),
     };
     let left_out = count_until(schedule, last, fire.first().copied(), now);
     CatchUp { fire, left_out }
+}
+
+/// What is left out if nothing between two times is fired.
+pub fn left_out(schedule: &Schedule, last: Timestamp, now: Timestamp) -> Option<LeftOut> {
+    count_until(schedule, last, None, now)
 }
 
 /// The newest `count` firings later than `since` and not later than `now`, oldest first. A schedule that fires each
@@ -87,6 +92,8 @@ fn count_until(
 
 #[cfg(test)]
 mod tests {
+    use factotum_model::trigger::MAX_MISSED_FIRINGS;
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {
@@ -98,7 +105,7 @@ mod tests {
     }
 
     fn missed(policy: MissedPolicy, window_s: u64) -> Missed {
-        Missed { policy, window_s }
+        Missed { policy, window_s, ..Missed::default() }
     }
 
     #[test]

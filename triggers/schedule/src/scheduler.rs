@@ -3,18 +3,25 @@
 //! policy decides; no step of the clock is slept through.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use factotum_model::{NodeId, Timestamp, TriggerId};
 use factotum_storage::accept::AcceptError;
-use factotum_storage::schedules::Due;
+use factotum_storage::schedule_queue::{self, Queued};
+use factotum_storage::schedules::{Due, Step};
 use factotum_storage::{Backend, Storage, StorageError, audit_entries, nodes, schedules, triggers};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::firing::{self, Firing, Plan};
+use crate::firing::Firing;
+use crate::lag::Lag;
+use crate::plan::{self, Plan};
+use crate::queue::{self, Look};
+use crate::read::Texts;
 use crate::turn;
 use crate::wheel::Wheel;
 
@@ -31,6 +38,11 @@ const NAP: Duration = Duration::from_secs(1);
 const BATCH: usize = 512;
 /// How long to wait after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often is looked for firings that wait, while some do and while none does.
+const LOOK: Duration = Duration::from_millis(200);
+const LOOK_IDLE: Duration = Duration::from_secs(2);
+/// A firing that waits is this node's to look after when the node that is first in turn let it lie for so long.
+const LET_LIE: Duration = Duration::from_secs(5);
 /// Nodes not heard of for this long do not count.
 const SILENT: Duration = Duration::from_secs(10);
 
@@ -39,6 +51,9 @@ const SILENT: Duration = Duration::from_secs(10);
 pub struct Scheduler {
     storage: Storage,
     changed: Notify,
+    lag: Arc<Lag>,
+    /// How many schedules are in memory, and one more; 0 before they were read.
+    armed: AtomicUsize,
 }
 
 /// A schedule whose time has come.
@@ -58,12 +73,24 @@ struct State {
     nodes: Vec<NodeId>,
     horizon: Timestamp,
     read_again: Instant,
+    look_again: Instant,
+    texts: Texts,
 }
 
 impl Scheduler {
     /// The scheduler of a database; [`Scheduler::run`] sets it going.
     pub fn over(storage: Storage) -> Self {
-        Self { storage, changed: Notify::new() }
+        Self { storage, changed: Notify::new(), lag: Arc::default(), armed: AtomicUsize::new(0) }
+    }
+
+    /// How late firings of this node are committed.
+    pub fn lag(&self) -> &Lag {
+        &self.lag
+    }
+
+    /// How many schedules of the next minute are in memory; `None` before they were read.
+    pub fn armed(&self) -> Option<usize> {
+        self.armed.load(Ordering::Relaxed).checked_sub(1)
     }
 
     /// A schedule was made, changed or resumed on this node: look at once.
@@ -79,10 +106,15 @@ impl Scheduler {
             nodes: Vec::new(),
             horizon: self.storage.clock().now(),
             read_again: Instant::now(),
+            look_again: Instant::now(),
+            texts: Texts::default(),
         };
         while !stop.is_cancelled() {
             if state.read_again <= Instant::now() {
                 self.read_ahead(&mut state).await;
+            }
+            if state.look_again <= Instant::now() {
+                self.look_at_queue(&mut state).await;
             }
             self.notice(&mut state);
             let batch = ripe(&mut state.pending);
@@ -90,7 +122,10 @@ impl Scheduler {
                 let nap = self.nap(&state);
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = self.changed.notified() => state.read_again = Instant::now(),
+                    () = self.changed.notified() => {
+                        state.read_again = Instant::now();
+                        state.look_again = Instant::now();
+                    }
                     () = tokio::time::sleep(nap) => {}
                 }
             } else {
@@ -121,6 +156,7 @@ impl Scheduler {
                 for due in due.into_iter().filter(|due| !busy.contains(&due.trigger_id)) {
                     state.wheel.put(due);
                 }
+                self.armed.store(state.wheel.len() + 1, Ordering::Relaxed);
                 state.read_again = Instant::now() + if several { REFRESH_AMONG_NODES } else { REFRESH };
             }
             Err(error) => {
@@ -128,6 +164,25 @@ impl Scheduler {
                 state.read_again = Instant::now() + PAUSE;
             }
         }
+    }
+
+    /// Releases firings that wait, where nothing holds them back any more.
+    async fn look_at_queue(&self, state: &mut State) {
+        let (now, own, nodes) = (self.storage.clock().now(), self.storage.node(), state.nodes.clone());
+        let mine = move |queued: &Queued| {
+            turn::wait(&nodes, own, queued.trigger_id).is_zero() || now.since(queued.queued_at) > LET_LIE
+        };
+        let after = match queue::release(&self.storage, &mut state.texts, mine).await {
+            Ok(Look::Empty) => LOOK_IDLE,
+            Ok(Look::Waiting) => LOOK,
+            // What was released may be one of many; one in turn has to end first.
+            Ok(Look::Released) => Duration::from_millis(20),
+            Err(error) => {
+                tracing::warn!(%error, "firings that wait cannot be looked at; tried again");
+                PAUSE
+            }
+        };
+        state.look_again = Instant::now() + after;
     }
 
     /// Takes up what has become due, with the time at which that was seen.
@@ -149,19 +204,22 @@ impl Scheduler {
         let until_due = state.wheel.next().map_or(NAP, |at| at.since(now));
         let until = |at: Instant| at.saturating_duration_since(Instant::now());
         let until_ripe = state.pending.iter().map(|item| until(item.not_before)).min().unwrap_or(NAP);
-        until_due.min(until_ripe).min(until(state.read_again)).min(NAP)
+        until_due.min(until_ripe).min(until(state.read_again)).min(until(state.look_again)).min(NAP)
     }
 
     /// Decides, accepts, moves on. What fails is kept, with what was decided, and tried again.
     async fn fire(&self, state: &mut State, mut batch: Vec<Item>) {
-        if let Err(error) = self.decide(&mut batch).await {
+        if let Err(error) = self.decide(&mut state.texts, &mut batch).await {
             tracing::warn!(%error, schedules = batch.len(), "due schedules cannot be read; they are tried again");
             return put_off(state, batch);
         }
         let (moving, failed) = self.accept(batch).await;
         put_off(state, failed);
         match self.move_on(&moving).await {
-            Ok(moved) => {
+            Ok((moved, queued)) => {
+                if queued {
+                    state.look_again = Instant::now();
+                }
                 for due in moved.into_iter().filter(|due| due.next_at <= state.horizon) {
                     state.wheel.put(due);
                 }
@@ -173,10 +231,16 @@ impl Scheduler {
         }
     }
 
-    async fn decide(&self, batch: &mut [Item]) -> Result<(), StorageError> {
+    /// One reading for all of them; what overlaps asks for itself.
+    async fn decide(&self, texts: &mut Texts, batch: &mut [Item]) -> Result<(), StorageError> {
         let mut tx = self.storage.read().await?;
+        let ids: Vec<TriggerId> =
+            batch.iter().filter(|item| item.plan.is_none()).map(|item| item.due.trigger_id).collect();
+        let armed = schedules::load(&mut tx, &ids).await?;
         for item in batch.iter_mut().filter(|item| item.plan.is_none()) {
-            item.plan = Some(firing::plan(&mut tx, item.due, item.noticed).await?);
+            let armed = armed.get(&item.due.trigger_id);
+            let read = armed.map_or_else(|| Err(String::new()), |armed| texts.read(&armed.config));
+            item.plan = Some(plan::plan(&mut tx, item.due, item.noticed, armed, read).await?);
         }
         Ok(())
     }
@@ -191,9 +255,9 @@ impl Scheduler {
                 None | Some(Plan::Done) => {}
                 Some(plan @ Plan::Move { .. }) => moving.push(Item { plan: Some(plan), ..item }),
                 Some(Plan::Fire(mut firing)) => {
-                    let storage = self.storage.clone();
+                    let (storage, lag) = (self.storage.clone(), Arc::clone(&self.lag));
                     accepts.spawn(async move {
-                        let outcome = firing.accept(&storage).await;
+                        let outcome = firing.accept(&storage, &lag).await;
                         (item, firing, outcome)
                     });
                 }
@@ -206,7 +270,7 @@ impl Scheduler {
             };
             let plan = match &outcome {
                 Ok(()) => None,
-                Err(refused) => after_refusal(refused, &firing),
+                Err(refused) => after_refusal(refused, &firing, &item.due),
             };
             match (outcome, plan) {
                 (_, Some(plan)) => moving.push(Item { plan: Some(plan), ..item }),
@@ -221,31 +285,45 @@ impl Scheduler {
         (moving, failed)
     }
 
-    /// Moves schedules on, in one transaction. Gives those that stand at a new time.
-    async fn move_on(&self, moving: &[Item]) -> Result<Vec<Due>, StorageError> {
+    /// Moves schedules on, in one transaction. Gives those that stand at a new time, and whether firings wait now.
+    async fn move_on(&self, moving: &[Item]) -> Result<(Vec<Due>, bool), StorageError> {
         if moving.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), false));
         }
         let now = self.storage.clock().now();
-        let (mut moved, mut counts, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+        let step = |item: &Item| match &item.plan {
+            Some(Plan::Move { to, decided_at }) => Some(Step {
+                trigger_id: item.due.trigger_id,
+                from: item.due.next_at,
+                to: *to,
+                decided_at: *decided_at,
+            }),
+            Some(Plan::Fire(firing)) => Some(firing.step(&item.due)),
+            Some(Plan::Done) | None => None,
+        };
+        let steps: Vec<Option<Step>> = moving.iter().map(step).collect();
+        let (mut counts, mut entries, mut queued) = (Vec::new(), Vec::new(), Vec::new());
         let mut tx = self.storage.write().await?;
+        let moved = schedules::advance(&mut tx, &steps.iter().flatten().copied().collect::<Vec<_>>()).await?;
         for item in moving {
-            let (to, firing) = match &item.plan {
-                Some(Plan::Move { to }) => (*to, None),
-                Some(Plan::Fire(firing)) => (firing.next(), Some(firing)),
-                Some(Plan::Done) | None => continue,
-            };
-            counts.extend(firing.and_then(|firing| firing.count()));
+            let Some(Plan::Fire(firing)) = &item.plan else { continue };
+            counts.extend(firing.accepted());
             // Another node that fired the same has moved it already, and has written what was left out.
-            if schedules::advance(&mut tx, item.due.trigger_id, item.due.next_at, to).await? {
-                entries.extend(firing.and_then(|firing| firing.entry(now)));
-                moved.extend(to.map(|next_at| Due { next_at, ..item.due }));
+            if moved.contains(&item.due.trigger_id) {
+                counts.extend(firing.refused());
+                entries.extend(firing.entries(now));
+                queued.extend(firing.queued(now));
             }
         }
+        schedule_queue::add(&mut tx, &queued).await?;
         triggers::count(&mut tx, &counts).await?;
         audit_entries::append(&mut tx, &entries).await?;
         tx.commit().await?;
-        Ok(moved)
+        let on = moving.iter().zip(&steps).filter_map(|(item, step)| {
+            let step = step.filter(|step| moved.contains(&step.trigger_id))?;
+            Some(Due { next_at: step.to?, decided_at: step.decided_at, ..item.due })
+        });
+        Ok((on.collect(), !queued.is_empty()))
     }
 }
 
@@ -256,10 +334,12 @@ fn alive(nodes: &[nodes::Node]) -> Vec<NodeId> {
 }
 
 /// What a refusal for good means for the schedule; `None` if the firing is to be tried again.
-fn after_refusal(refused: &AcceptError, firing: &Firing) -> Option<Plan> {
+fn after_refusal(refused: &AcceptError, firing: &Firing, due: &Due) -> Option<Plan> {
+    let decided_at = due.decided_at;
     match refused {
-        AcceptError::TriggerGone | AcceptError::WorkflowGone => Some(Plan::Move { to: None }),
-        AcceptError::TriggerPaused => Some(Plan::Move { to: firing.next() }),
+        AcceptError::TriggerGone | AcceptError::WorkflowGone => Some(Plan::Move { to: None, decided_at }),
+        // Resuming decides about it.
+        AcceptError::TriggerPaused => Some(Plan::Move { to: firing.next(), decided_at }),
         AcceptError::AccountRevoked | AcceptError::Child(_) | AcceptError::Storage(_) => None,
     }
 }

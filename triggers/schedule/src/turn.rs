@@ -21,14 +21,20 @@ pub(crate) fn wait(nodes: &[NodeId], own: NodeId, trigger: TriggerId) -> Duratio
 
 /// Rendezvous hashing: each trigger has an order of nodes of its own, and a node that goes leaves the others' order alone.
 fn weight(node: NodeId, trigger: TriggerId) -> u64 {
-    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    let mut hasher = Fnv::default();
     hasher.write(node.0.as_bytes());
     hasher.write(trigger.0.as_bytes());
     hasher.finish()
 }
 
 /// FNV-1a, with a last mix: the standard library's hasher may differ from one version of it to the next, and two nodes may run two.
-struct Fnv(u64);
+pub(crate) struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
 
 impl std::hash::Hasher for Fnv {
     fn finish(&self) -> u64 {

@@ -3,23 +3,28 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use factotum_model::{OrgId, Timestamp, TriggerId};
+use factotum_model::{Timestamp, TriggerId};
 use factotum_storage::schedules::Due;
 
 /// What is due, ordered by its time.
 #[derive(Debug, Default)]
 pub(crate) struct Wheel {
     order: BTreeSet<(Timestamp, TriggerId)>,
-    held: HashMap<TriggerId, (Timestamp, OrgId)>,
+    held: HashMap<TriggerId, Due>,
 }
 
 impl Wheel {
     /// Puts a schedule in, in the place of what was known of it.
     pub(crate) fn put(&mut self, due: Due) {
-        if let Some((at, _)) = self.held.insert(due.trigger_id, (due.next_at, due.org_id)) {
-            self.order.remove(&(at, due.trigger_id));
+        if let Some(before) = self.held.insert(due.trigger_id, due) {
+            self.order.remove(&(before.next_at, due.trigger_id));
         }
         self.order.insert((due.next_at, due.trigger_id));
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.held.len()
     }
 
     /// Forgets everything.
@@ -30,10 +35,9 @@ impl Wheel {
 
     /// Takes out the first schedule that is due at `now`.
     pub(crate) fn take(&mut self, now: Timestamp) -> Option<Due> {
-        let (next_at, trigger_id) = *self.order.first().filter(|(at, _)| *at <= now)?;
+        let (_, trigger_id) = *self.order.first().filter(|(at, _)| *at <= now)?;
         self.order.pop_first();
-        let (_, org_id) = self.held.remove(&trigger_id)?;
-        Some(Due { trigger_id, org_id, next_at })
+        self.held.remove(&trigger_id)
     }
 
     /// When the first is due.
@@ -44,6 +48,10 @@ impl Wheel {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use factotum_model::OrgId;
+
     use super::*;
 
     #[test]
@@ -51,7 +59,13 @@ mod tests {
         let at = Timestamp::from_micros;
         let (a, b) = (TriggerId::random(), TriggerId::random());
         let org_id = OrgId::random();
-        let due = |trigger_id, micros| Due { trigger_id, org_id, next_at: at(micros) };
+        let due = |trigger_id, micros| Due {
+            trigger_id,
+            org_id,
+            next_at: at(micros),
+            delay: Duration::ZERO,
+            decided_at: at(0),
+        };
         let mut wheel = Wheel::default();
         wheel.put(due(a, 30));
         wheel.put(due(b, 20));

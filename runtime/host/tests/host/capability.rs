@@ -32,7 +32,8 @@ async fn a_workflow_sees_its_event_and_its_run() {
     assert_eq!(answer["event"]["headers"]["x-id"], json!(["1", "2"]));
     assert_eq!(answer["payload"], json!([1]));
 
-    let input = EventInput::Schedule { nominal_time: Timestamp::from_micros(1_794_000_000_123_456) };
+    let input =
+        EventInput::Schedule { nominal_time: Timestamp::from_micros(1_794_000_000_123_456), test: false };
     let report = fixture.run("echo", Value::Null, Attempt { input, ..Attempt::default() }).await;
     assert_eq!(report.result.unwrap().into_value()["event"]["nominal_time_ms"], 1_794_000_000_123_u64);
 }

@@ -7,7 +7,10 @@ pub mod token;
 mod webhook;
 
 pub use email::{Authentication, EmailConfig, MAX_MESSAGE_BYTES};
-pub use schedule::{MAX_MISSED_FIRINGS, Missed, MissedPolicy, Overlap, ScheduleConfig};
+pub use schedule::{
+    Dialect, Dst, Fold, Gap, MAX_BACKFILL, MAX_JITTER_S, MAX_MISSED_FIRINGS, MAX_QUEUED_FIRINGS, Missed,
+    MissedPolicy, Overlap, ScheduleConfig,
+};
 pub use token::Token;
 pub use webhook::{
     Dedup, HmacAlgorithm, MAX_BODY_BYTES, MAX_DEDUP_KEY_BYTES, MAX_RATE, MAX_REPLY_MS, Rate, Reply,

@@ -63,7 +63,7 @@ on_both! {
         let trigger = world.trigger(world.workflow).await;
         let id = world.accept_one().await;
         world.write(async |tx| {
-            factotum_storage::schedules::set(tx, world.org.id, trigger, Some(world.now())).await?;
+            factotum_storage::schedules::set(tx, (world.org.id, trigger), Some(world.now()), std::time::Duration::ZERO, world.now()).await?;
             workflows::set_paused(tx, other.id, world.workflow, true, world.now()).await?;
             workflows::delete(tx, other.id, world.workflow, world.now()).await?;
             triggers::delete(tx, other.id, trigger, world.now()).await

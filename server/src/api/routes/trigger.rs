@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::Json as Answered;
 use axum::extract::Path;
 use factotum_model::Action;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Answer, State};
@@ -13,10 +14,10 @@ use crate::api::body::Json;
 use crate::api::endpoint::{Endpoint, Routes};
 use crate::api::idempotency::IdempotencyKey;
 use crate::api::parameters::{Parameters, listed, page};
-use crate::operations::trigger::{self, Change, NewTrigger};
+use crate::operations::trigger::{self, Change, NewTrigger, Range, Sample};
 use crate::operations::{Caller, Services};
 use crate::view::PageView;
-use crate::view::trigger::TriggerView;
+use crate::view::trigger::{BackfillView, TestedView, TriggerView};
 
 /// Adds the routes.
 pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
@@ -68,6 +69,30 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             .gives::<TriggerView>(200, "The trigger, with its new url or address; the old one leads nowhere")
             .refuses(409, "The trigger is a schedule"),
             regenerate,
+        )
+        .add(
+            Endpoint::post(
+                "/api/v1/triggers/{id}/test",
+                "testTrigger",
+                "Send a sample delivery: a webhook's is signed with its own secret, a schedule fires once, marked as a test; needs each grant of its workflow",
+            )
+            .grant(Action::TRIGGERS_UPDATE)
+            .takes::<Trial>()
+            .gives::<TestedView>(200, "What a sender would have been answered")
+            .refuses(409, "The trigger takes no test delivery, or is a paused schedule"),
+            test,
+        )
+        .add(
+            Endpoint::post(
+                "/api/v1/triggers/{id}/backfill",
+                "backfillTrigger",
+                "Fire the times of a schedule in a range of the past, each once, or show which they are; needs each grant of its workflow",
+            )
+            .grant(Action::TRIGGERS_UPDATE)
+            .takes::<Range>()
+            .gives::<BackfillView>(200, "What is fired, or would be")
+            .refuses(409, "The trigger is no schedule"),
+            backfill,
         )
         .add(
             Endpoint::delete(at, "deleteTrigger", "Delete a trigger")
@@ -128,6 +153,54 @@ async fn regenerate(
     let once = idempotency.over(&[])?;
     let shown = trigger::regenerate(&services, &caller, &id, once.as_ref()).await?;
     Ok(Answered(shown.view()))
+}
+
+/// What `POST /triggers/{id}/test` takes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Trial {
+    /// webhook: the body; a string is sent as text, anything else as JSON.
+    body: serde_json::Value,
+}
+
+impl Default for Trial {
+    fn default() -> Self {
+        Self { body: serde_json::json!({"test": true}) }
+    }
+}
+
+async fn test(
+    services: State,
+    caller: Caller,
+    Path(id): Path<String>,
+    trial: Json<Trial>,
+) -> Answer<Answered<TestedView>> {
+    let (content_type, body) = match trial.value.body {
+        serde_json::Value::String(text) => ("text/plain; charset=utf-8", text),
+        json => ("application/json", json.to_string()),
+    };
+    let sample = Sample { content_type: HeaderValue::from_static(content_type), body: body.into() };
+    let tested = trigger::test(&services, &caller, &id, sample).await?;
+    let answer = tested.answer;
+    let content_type = answer.headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    Ok(Answered(TestedView {
+        status: answer.status.as_u16(),
+        content_type: content_type.map(ToOwned::to_owned),
+        body: String::from_utf8_lossy(&answer.body).into_owned(),
+        run: tested.run.map(|run| run.to_string()),
+    }))
+}
+
+async fn backfill(
+    services: State,
+    caller: Caller,
+    Path(id): Path<String>,
+    idempotency: IdempotencyKey,
+    range: Json<Range>,
+) -> Answer<Answered<BackfillView>> {
+    let once = idempotency.over(&range.bytes)?;
+    let done = trigger::backfill(&services, &caller, &id, &range.value, once.as_ref()).await?;
+    Ok(Answered(done.view()))
 }
 
 async fn delete(services: State, caller: Caller, Path(id): Path<String>) -> Answer<StatusCode> {

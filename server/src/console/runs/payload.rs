@@ -92,7 +92,7 @@ pub fn shown(event: &Event, trigger: Option<TriggerId>, extent: Extent) -> Shown
             let line = cut(&format!("{method} {path}{joint}{query}"), extent.header_chars);
             (line, some, all.len().saturating_sub(extent.headers))
         }
-        EventInput::Schedule { nominal_time } => (nominal_time.to_string(), Vec::new(), 0),
+        EventInput::Schedule { nominal_time, .. } => (nominal_time.to_string(), Vec::new(), 0),
         EventInput::Email(email) => {
             let some = email.headers.iter().take(extent.headers);
             let some = some.map(|(name, value)| (cut(name, 100), cut(value, extent.header_chars)));

@@ -76,7 +76,11 @@ impl From<&Firing> for FiringView {
             ),
             Some(DstEffect::Overlap) => (
                 Some("repeated hour"),
-                "The clocks show this time twice: a fixed time fires the first time only, an interval goes on.",
+                "The clocks show this time twice: a fixed time fires as is set, an interval goes on.",
+            ),
+            Some(DstEffect::Skipped) => (
+                Some("skipped hour"),
+                "The clocks jump over the time that is written: it is left out, as is set.",
             ),
         };
         // `2026-11-23T09:00:00+01:00`, `2026-11-23T08:00:00.000000Z`
@@ -101,21 +105,13 @@ impl From<Preview> for PreviewView {
     }
 }
 
-type Options = &'static [(&'static str, &'static str)];
+pub(super) type Options = &'static [(&'static str, &'static str)];
 
 fn replies() -> Options {
     &[
         ("accepted", "that it is accepted, with the run's id"),
         ("outcome", "the workflow's answer, once it is there"),
     ]
-}
-
-fn policies() -> Options {
-    &[("last", "the newest one"), ("none", "none of them"), ("all", "all of them")]
-}
-
-fn overlaps() -> Options {
-    &[("allow", "fire all the same"), ("skip", "leave the new firing out")]
 }
 
 fn algorithms() -> Options {
@@ -155,6 +151,8 @@ fn methods() -> [&'static str; 7] {
 struct FormPage {
     frame: Frame,
     faults: Faults,
+    /// No faults: those of what the look is about stand in it.
+    quiet: Faults,
     kind: &'static str,
     /// The trigger that is changed; none for a new one.
     id: Option<String>,
@@ -201,6 +199,7 @@ impl FormPage {
         Ok(Self {
             frame: viewer.frame(title, HERE),
             faults,
+            quiet: Faults::default(),
             kind: kind.as_str(),
             action: id.map_or_else(|| HERE.to_owned(), |id| format!("{HERE}/{id}")),
             look: id.map_or_else(|| "/new/trigger".to_owned(), |id| format!("{HERE}/{id}/edit")),
@@ -215,7 +214,7 @@ impl FormPage {
 
     /// With when it would be due, or with what is wrong with it.
     async fn looked(mut self, services: &Services, viewer: &Viewer) -> Result<Self, Refusal> {
-        if self.kind != TriggerKind::Schedule.as_str() || self.typed.get("cron").is_empty() {
+        if self.kind != TriggerKind::Schedule.as_str() || !self.typed.says_when() {
             return Ok(self);
         }
         let found = match self.typed.config(TriggerKind::Schedule, &Fields::default()) {
@@ -233,7 +232,7 @@ impl FormPage {
 
     /// The words that stand over the form: those of no field that it has.
     fn whole(&self) -> &str {
-        const KNOWN: [&str; 30] = [
+        const KNOWN: [&str; 39] = [
             "name",
             "allow_senders",
             "require",
@@ -245,6 +244,15 @@ impl FormPage {
             "timezone",
             "missed.policy",
             "missed.window_s",
+            "missed.max",
+            "every",
+            "at",
+            "dialect",
+            "start",
+            "end",
+            "dst.gap",
+            "dst.overlap",
+            "jitter_s",
             "overlap",
             "reply",
             "reply_timeout_ms",
@@ -270,6 +278,12 @@ impl FormPage {
         if beside { "" } else { &self.faults.words }
     }
 
+    /// Whether the rarer settings of a schedule are shown.
+    fn rarer_times(&self) -> bool {
+        let names = ["dialect", "start", "end", "dst.gap", "dst.overlap", "missed.max", "jitter_s"];
+        names.iter().any(|name| !self.faults.at(name).is_empty() || !self.typed.get(name).is_empty())
+    }
+
     /// Whether the rarer settings of a webhook are shown.
     fn rarer(&self) -> bool {
         let wrong = ["reply_timeout_ms", "methods", "max_body_bytes", "dedup", "rate"];
@@ -283,7 +297,7 @@ async fn blank(services: State, viewer: Viewer, RawQuery(query): RawQuery) -> Sh
     let asked = Fields::of_query(query.as_deref());
     let kind = kind_of(&asked.text("kind")).unwrap_or(TriggerKind::Schedule);
     // An address that has no more than the workflow is the beginning.
-    let begun = asked.some("cron").is_some() || asked.some("timezone").is_some();
+    let begun = ["cron", "every", "at", "timezone"].iter().any(|name| asked.some(name).is_some());
     let typed = if begun { Typed::read(kind, &asked) } else { Typed::blank(kind) };
     let of = (asked.text("workflow"), typed);
     let shown = FormPage::of(&services, &viewer, (kind, None), of, Faults::default()).await?;
@@ -371,8 +385,11 @@ async fn to_change(services: &Services, viewer: &Viewer, id: &str) -> Result<Tri
 async fn edit(services: State, viewer: Viewer, Path(id): Path<String>, RawQuery(query): RawQuery) -> Shown {
     let found = to_change(&services, &viewer, &id).await?;
     let asked = Fields::of_query(query.as_deref());
-    let typed =
-        if asked.some("cron").is_some() { Typed::read(found.kind, &asked) } else { Typed::of(&found.config) };
+    let typed = if asked.some("timezone").is_some() {
+        Typed::read(found.kind, &asked)
+    } else {
+        Typed::of(&found.config)
+    };
     let of = (found.workflow, typed);
     let shown = FormPage::of(&services, &viewer, (found.kind, Some(&id)), of, Faults::default()).await?;
     Ok(page(StatusCode::OK, &shown.looked(&services, &viewer).await?))

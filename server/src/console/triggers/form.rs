@@ -41,12 +41,21 @@ const WEBHOOK: [(&str, Form); 16] = [
     // Not of the configuration as it is shown: it never comes out again.
     (SECRETS, Form::Many),
 ];
-const SCHEDULE: [(&str, Form); 5] = [
+const SCHEDULE: [(&str, Form); 14] = [
     ("cron", Form::Text),
+    ("every", Form::Text),
+    ("at", Form::Text),
+    ("dialect", Form::Text),
     ("timezone", Form::Text),
+    ("start", Form::Text),
+    ("end", Form::Text),
+    ("dst.gap", Form::Text),
+    ("dst.overlap", Form::Text),
     ("missed.policy", Form::Text),
     ("missed.window_s", Form::Number),
+    ("missed.max", Form::Number),
     ("overlap", Form::Text),
+    ("jitter_s", Form::Number),
 ];
 const EMAIL: [(&str, Form); 6] = [
     ("name", Form::Text),
@@ -117,6 +126,11 @@ impl Typed {
     pub(super) fn lines(&self, name: &str) -> String {
         let all: Vec<_> = self.0.iter().filter(|(own, _)| own == name).map(|(_, value)| value.as_str()).collect();
         all.join("\n")
+    }
+
+    /// Whether a schedule says when it is due.
+    pub(super) fn says_when(&self) -> bool {
+        ["cron", "every", "at"].iter().any(|name| !self.get(name).is_empty())
     }
 
     /// Whether a field that has several values has this one.

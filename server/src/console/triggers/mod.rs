@@ -1,8 +1,10 @@
 //! Triggers: which there are, what each does next, its URL, a test delivery; pausing, regenerating, deleting. What must hold: a webhook's URL is shown only to
 //! those to whom the operation gives it; a test goes the way that every delivery goes.
 
+mod backfill;
 mod edit;
 mod form;
+mod words;
 
 use std::sync::Arc;
 
@@ -27,7 +29,9 @@ use crate::api::routes::State;
 use crate::operations::trigger::{self, Change, Sample, Tested};
 use crate::operations::{OperationError, Services};
 use crate::view::harmless;
+use crate::view::trigger::BackfillView;
 use edit::FiringView;
+use factotum_storage::triggers::Trigger;
 use form::Typed;
 
 const HERE: &str = "/triggers";
@@ -58,7 +62,11 @@ fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             changing("/triggers/{id}/regenerate", "page.trigger.regenerate", "Give a webhook another URL"),
             regenerate,
         )
-        .add(changing("/triggers/{id}/test", "page.trigger.test", "Send a webhook a test delivery"), test)
+        .add(changing("/triggers/{id}/test", "page.trigger.test", "Send a test delivery"), test)
+        .add(
+            changing(backfill::PATH, "page.trigger.backfill", "Fire the times of a schedule in a range"),
+            backfill::backfill,
+        )
         .add(
             Endpoint::post("/triggers/{id}/delete", "page.trigger.delete", "Delete a trigger")
                 .grant(Action::TRIGGERS_DELETE),
@@ -95,7 +103,7 @@ impl From<&trigger::Shown> for Summary {
             workflow: trigger.workflow.clone(),
             kind: trigger.kind.as_str(),
             what: match trigger.kind {
-                TriggerKind::Schedule => format!("{} {}", typed.get("cron"), typed.get("timezone")),
+                TriggerKind::Schedule => format!("{} {}", words::when(&typed), typed.get("timezone")),
                 TriggerKind::Email => format!("mail to {}+…", typed.get("name")),
                 _ if typed.get("verify.preset") == "hmac" => {
                     format!("signed in {}", typed.get("verify.header"))
@@ -111,6 +119,9 @@ impl From<&trigger::Shown> for Summary {
                     grouped(counts.rejected),
                     grouped(counts.duplicates)
                 ),
+                TriggerKind::Schedule => {
+                    format!("{} fired, {} left out", grouped(counts.accepted), grouped(counts.rejected))
+                }
                 _ => String::new(),
             },
         }
@@ -200,32 +211,23 @@ struct TriggerPage {
     body: String,
     answer: Option<AnswerView>,
     regenerated: bool,
+    /// schedule: how many firings wait.
+    waiting: u64,
+    /// What a backfill would do, or does.
+    backfill: Option<BackfillView>,
+    /// The range that was typed.
+    range: (String, String),
     may_update: bool,
     may_delete: bool,
     may_run: bool,
 }
 
 /// What is set, in words.
-fn facts(kind: TriggerKind, typed: &Typed) -> Vec<(&'static str, String)> {
-    let text = |name: &str| typed.get(name).to_owned();
-    if kind == TriggerKind::Schedule {
-        let missed = match typed.get("missed.policy") {
-            "none" => "left out".to_owned(),
-            "all" => format!("all of the last {} seconds are made up for", typed.get("missed.window_s")),
-            _ => format!("the newest of the last {} seconds is made up for", typed.get("missed.window_s")),
-        };
-        let overlap = match typed.get("overlap") {
-            "skip" => "the new firing is left out",
-            _ => "it fires all the same",
-        };
-        return vec![
-            ("Cron", text("cron")),
-            ("Time zone", text("timezone")),
-            ("Missed firings", missed),
-            ("While the one before still runs", overlap.to_owned()),
-        ];
+fn facts(trigger: &Trigger, typed: &Typed) -> Vec<(&'static str, String)> {
+    if trigger.kind == TriggerKind::Schedule {
+        return words::facts(trigger, typed);
     }
-    if kind == TriggerKind::Email {
+    if trigger.kind == TriggerKind::Email {
         return email_facts(typed);
     }
     let mut facts = Vec::new();
@@ -318,7 +320,7 @@ fn of(viewer: &Viewer, shown: trigger::Shown) -> TriggerPage {
         id: trigger.id.to_string(),
         summary: Summary::from(&shown),
         is_webhook: trigger.kind == TriggerKind::Webhook,
-        facts: facts(trigger.kind, &Typed::of(&trigger.config)),
+        facts: facts(trigger, &Typed::of(&trigger.config)),
         firings: shown.firings.iter().flatten().map(FiringView::from).collect(),
         paused_at: trigger.paused_at.map(|at| at.to_string()),
         created_at: trigger.created_at.to_string(),
@@ -326,6 +328,9 @@ fn of(viewer: &Viewer, shown: trigger::Shown) -> TriggerPage {
         body: SAMPLE.to_owned(),
         answer: None,
         regenerated: false,
+        waiting: trigger.waiting,
+        backfill: None,
+        range: (String::new(), String::new()),
         may_update: may(Action::TRIGGERS_UPDATE),
         may_delete: may(Action::TRIGGERS_DELETE),
         may_run: may(Action::WORKFLOWS_RUN),

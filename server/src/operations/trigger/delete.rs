@@ -2,7 +2,7 @@
 
 use factotum_model::audit::Target;
 use factotum_model::{Action, TriggerId};
-use factotum_storage::{schedules, triggers};
+use factotum_storage::triggers;
 
 use crate::operations::{Caller, OperationError, Services, Work};
 
@@ -26,7 +26,6 @@ async fn remove(work: &mut Work<'_>, id: &str) -> Result<TriggerId, OperationErr
     work.authorize(Action::TRIGGERS_DELETE, found.as_ref().map(|t| t.workflow.as_str()))?;
     let trigger = found.ok_or(OperationError::NotFound)?;
     work.workflow(&trigger.workflow);
-    schedules::set(&mut work.tx, org, trigger.id, None).await?;
     triggers::delete(&mut work.tx, org, trigger.id, work.now).await?;
     Ok(trigger.id)
 }

@@ -1,15 +1,18 @@
 //! Triggers: make, show, change, delete.
 
+mod backfill;
 mod change;
 mod create;
 mod delete;
 mod email;
+mod fire;
 mod preview;
 mod read;
 mod regenerate;
 mod secret;
 mod test;
 
+pub use backfill::{Backfilled, Range, backfill};
 pub use change::{Change, change};
 pub use create::{NewTrigger, create};
 pub use delete::delete;

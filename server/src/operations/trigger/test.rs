@@ -1,10 +1,12 @@
-//! A test delivery: a sample, signed with the trigger's own secret, sent through the path that every delivery takes. What must hold: who sends one
+//! A test delivery: a sample as the trigger's kind has it, sent through the path that every delivery takes: a webhook's is signed with its own secret, a schedule
+//! fires once, marked as a test. What must hold: who sends one
 //! holds what making the trigger needs, as the run has the base account's rights; that somebody tried is on the record before it happens.
 
 use bytes::Bytes;
 use factotum_model::audit::Target;
 use factotum_model::trigger::{TriggerKind, WebhookConfig};
 use factotum_model::{Action, RequestId, RunId, TriggerId};
+use factotum_storage::triggers::Trigger;
 use factotum_storage::{triggers, workflows};
 use factotum_webhook::{Answer, Token, sample};
 use http::HeaderValue;
@@ -41,16 +43,29 @@ pub async fn test(
     let target = Target::new("trigger", id);
     let mut work = Work::begin(services, caller, "trigger.test", Some(target)).await?;
     let done = open(&mut work, id).await;
-    let (token, config) = work.end(done).await?;
+    let opened = work.end(done).await?;
     // A name of its own, so that it is no repetition of another.
     let name = format!("test-{}", RequestId::random());
+    let (token, config) = match opened {
+        Opened::Webhook(webhook) => *webhook,
+        Opened::Schedule(trigger) => {
+            let run = super::fire::fire(services, caller, &trigger, name).await?;
+            return Ok(Tested { answer: Answer::accepted(run), run: Some(run) });
+        }
+    };
     let delivery = sample::delivery(&config, &sent.content_type, &sent.body, &name, services.now());
     let origin = caller.stored_origin();
     let answer = services.webhooks.receive(token.expose(), delivery, origin, Full::new(sent.body)).await;
     Ok(Tested { run: run_of(&answer), answer })
 }
 
-async fn open(work: &mut Work<'_>, id: &str) -> Result<(Token, WebhookConfig), OperationError> {
+/// What is tried.
+enum Opened {
+    Webhook(Box<(Token, WebhookConfig)>),
+    Schedule(Box<Trigger>),
+}
+
+async fn open(work: &mut Work<'_>, id: &str) -> Result<Opened, OperationError> {
     let org = work.caller.org_id;
     let found = match id.parse::<TriggerId>() {
         Ok(id) => triggers::get(&mut work.tx, org, id).await?,
@@ -62,14 +77,19 @@ async fn open(work: &mut Work<'_>, id: &str) -> Result<(Token, WebhookConfig), O
     let workflow =
         workflows::get(&mut work.tx, org, trigger.workflow_id).await?.ok_or(OperationError::NotFound)?;
     work.holds(&workflow.grants, "the workflow")?;
-    if trigger.kind != TriggerKind::Webhook {
-        let kind = trigger.kind.as_str();
-        let reason = format!(
-            "only a webhook takes deliveries; this trigger is of kind {kind}. Run the workflow instead"
-        );
-        return Err(OperationError::Conflict(reason));
+    match trigger.kind {
+        TriggerKind::Webhook => {
+            let opened =
+                factotum_webhook::stored::open(&work.services.storage, &mut work.tx, &trigger).await?;
+            Ok(Opened::Webhook(Box::new(opened)))
+        }
+        TriggerKind::Schedule => Ok(Opened::Schedule(Box::new(trigger))),
+        TriggerKind::Email | TriggerKind::Edi => {
+            let kind = trigger.kind.as_str();
+            let reason = format!("a trigger of kind {kind} takes no test delivery. Run the workflow instead");
+            Err(OperationError::Conflict(reason))
+        }
     }
-    Ok(factotum_webhook::stored::open(&work.services.storage, &mut work.tx, &trigger).await?)
 }
 
 /// `{"run": "run_…"}`: what is answered before the outcome is known.

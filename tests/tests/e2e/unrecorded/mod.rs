@@ -24,6 +24,7 @@ const NO_ACTION: &[&str] = &[
     "api_keys.last_used_*",
     "sessions.last_seen_*",
     "schedules.next_at",
+    "schedules.decided_at",
     "audit_*",
 ];
 

@@ -88,6 +88,12 @@ pub fn ask(world: &World, operation: &Operation) -> Answer {
         }
         "deleteTrigger" => api.delete(&at("triggers", "spare trigger", "")),
         "regenerateTrigger" => api.post(&at("triggers", "regenerated trigger", "/regenerate"), &json!({})),
+        "testTrigger" => api.post(&at("triggers", "regenerated trigger", "/test"), &json!({})),
+        "backfillTrigger" => {
+            // A midnight of before it was made.
+            let range = json!({"from": "2026-01-01T00:00:00Z", "until": "2026-01-01T00:00:01Z"});
+            api.post(&at("triggers", "backfilled schedule", "/backfill"), &range)
+        }
         "changeTrigger" => api.patch(&at("triggers", "triggers", ""), &json!({"paused": false})),
         "deleteWorkflow" => api.delete("/api/v1/workflows/spare"),
         "pauseWorkflow" => api.patch("/api/v1/workflows/hello", &json!({"paused": true})),

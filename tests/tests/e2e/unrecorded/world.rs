@@ -99,6 +99,8 @@ impl World {
         let url = text(&hook["url"]);
         let path = url[url.find("/hooks/").unwrap()..].to_owned();
         let [spare, regenerated] = [(); 2].map(|()| text(&api.trigger("echo", "webhook", &json!({}))));
+        let daily = json!({"cron": "0 0 * * *", "missed": {"policy": "none"}});
+        let backfilled = text(&api.trigger("echo", "schedule", &daily));
         let delivered = self.server.stranger().post(&path, &json!({"n": 1})).expect(202);
         let run = api.wait_end(&text(&delivered["run"]));
         api.patch("/api/v1/workflows/held", &json!({"paused": true})).expect(200);
@@ -111,6 +113,7 @@ impl World {
             ("triggers", text(&hook)),
             ("spare trigger", spare),
             ("regenerated trigger", regenerated),
+            ("backfilled schedule", backfilled),
             ("runs", text(&run)),
             ("events", text(&run["event"])),
             ("held run", held),

@@ -5,6 +5,7 @@
 
 #[macro_use]
 mod world;
+mod policies;
 
 use std::time::Duration;
 

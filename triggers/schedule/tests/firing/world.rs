@@ -118,6 +118,10 @@ impl World {
         self.clock.0.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
     }
 
+    pub fn step_back(&self, by: Duration) {
+        self.clock.0.fetch_sub(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+
     /// A schedule trigger of the configuration.
     pub async fn schedule(&self, config: Value) -> TriggerId {
         let now = self.clock.now();
@@ -158,7 +162,7 @@ impl World {
         for run in runs::list(&mut tx, self.org.id, &filter, None, 2_000).await.unwrap() {
             assert_eq!(run.principal.id, self.org.base_account);
             let (event, _) = events::get(&mut tx, self.org.id, run.event_id).await.unwrap().unwrap();
-            let EventInput::Schedule { nominal_time } = event.input else { panic!("{event:?}") };
+            let EventInput::Schedule { nominal_time, .. } = event.input else { panic!("{event:?}") };
             *fired.entry(nominal_time.to_string()[11..19].to_owned()).or_default() += 1;
         }
         fired
@@ -184,7 +188,7 @@ impl World {
     /// When it is due next.
     pub async fn next(&self, trigger: TriggerId) -> Option<Timestamp> {
         let mut tx = self.storage.read().await.unwrap();
-        factotum_storage::schedules::get(&mut tx, trigger).await.unwrap()
+        factotum_storage::schedules::get(&mut tx, trigger).await.unwrap().map(|due| due.next_at)
     }
 
     /// Waits for a condition, at most 20 s.
