@@ -63,6 +63,7 @@ async fn fixture() -> Fixture {
         .unwrap();
     let services = Arc::new(Services {
         webhooks: Webhooks::over(storage.clone()),
+        mailboxes: Arc::new(factotum_email::Mailboxes::over(storage.clone(), "localhost", None)),
         scheduler: Scheduler::over(storage.clone()),
         storage,
         host,
