@@ -15,7 +15,8 @@ fn resident(server: &Server) -> u64 {
 
 fn metric(server: &Server, name: &str) -> u64 {
     let text = server.api().get("/metrics").text();
-    let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
+    let line =
+        text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
@@ -44,7 +45,9 @@ fn a_thousand_connections_that_wait_need_little_memory_and_keep_nobody_out() {
     assert!(beyond.is_closed());
     assert_eq!(first.deliver("jane@example.com", &address, &letter("In", "time")).unwrap().code, 250);
     drop(idle);
-    wait_until("their places to be free", || (metric(&server, "factotum_smtp_connections ") == 1).then_some(()));
+    wait_until("their places to be free", || {
+        (metric(&server, "factotum_smtp_connections ") == 1).then_some(())
+    });
     assert_eq!(runs(server.api(), &trigger, 2).len(), 2);
     assert!(metric(&server, "factotum_smtp_refusals_total{reason=\"connections_of_address\"}") >= 1);
 }
@@ -70,7 +73,9 @@ fn who_errs_or_does_nothing_too_often_is_told_goodbye() {
     let _ = smtp.send("x".repeat(200_000).as_bytes());
     assert_eq!(smtp.read().unwrap().short(), "500 5.5.2");
     assert!(smtp.is_closed());
-    // All places taken.
+    // All places taken, once those from before are free.
+    drop(smtp);
+    wait_until("free places", || (metric(&server, "factotum_smtp_connections ") == 0).then_some(()));
     let held: Vec<Smtp> = (0..3).map(|_| Smtp::greeted(server.smtp_port()).unwrap()).collect();
     assert_eq!(Smtp::open(server.smtp_port()).unwrap().read().unwrap().short(), "421 4.3.2");
     drop(held);
