@@ -16,7 +16,8 @@ fn messages(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             messages(&path, found);
-        } else {
+        } else if !path.file_name().unwrap().to_string_lossy().starts_with('_') {
+            // What begins so is a licence.
             found.push(path);
         }
     }
