@@ -56,8 +56,6 @@ impl Mailboxes {
     /// Takes a message, and answers for each of its recipients after the commit.
     pub async fn deliver(&self, mut incoming: Incoming) -> Answers {
         let large = incoming.data.len() > LARGE_BYTES;
-        // Storing makes copies: large messages one after the other.
-        let _turn = if large { Some(self.large.lock().await) } else { None };
         let email = if large {
             let data = std::mem::take(&mut incoming.data);
             let read = self.tasks.spawn_blocking(move || {
@@ -107,6 +105,7 @@ impl Mailboxes {
             key: dedup_key(&incoming.from, &incoming.data),
             expires_at: self.storage.clock().now().plus(REMEMBERED),
         };
+        let large = incoming.data.len() > LARGE_BYTES;
         let together = (MAX_TOGETHER_BYTES / incoming.data.len().max(1)).max(1);
         let mut data = incoming.data;
         let mut left = taking.len();
@@ -126,7 +125,11 @@ impl Mailboxes {
                 });
                 runs.push(new_run(&recipient.known, (email, payload), &key, &origin));
             }
-            match self.storage.journal().accept_all(runs).await {
+            // Storing makes copies: large messages one after the other.
+            let turn = if large { Some(self.large.lock().await) } else { None };
+            let accepted = self.storage.journal().accept_all(runs).await;
+            drop(turn);
+            match accepted {
                 Ok(accepted) => {
                     for (at, answer) in some.iter().zip(accepted) {
                         let known = &incoming.recipients[*at].known;

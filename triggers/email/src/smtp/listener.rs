@@ -2,7 +2,7 @@
 //! one is taken, an idle one is told goodbye, and a message that is on its way comes to its answer, within a bound.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -141,7 +141,7 @@ struct Place {
 impl Place {
     /// Takes one, or tells the client that there is none.
     fn take(shared: &Arc<Shared>, address: IpAddr, stream: &TcpStream) -> Option<Self> {
-        let address = address.to_canonical();
+        let address = network(address);
         let limits = &shared.settings.limits;
         let mut open = shared.open.lock().unwrap_or_else(PoisonError::into_inner);
         let (all, own) = (open.values().sum::<usize>(), open.get(&address).copied().unwrap_or(0));
@@ -172,6 +172,14 @@ impl Place {
     }
 }
 
+/// What counts as one address: one of IPv4, and what one network has of IPv6 (RFC 6177).
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -183,5 +191,19 @@ impl Drop for Place {
         }
         drop(open);
         self.shared.observer.closed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_of_ipv6_counts_as_one_address() {
+        let of = |text: &str| network(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2:ffff::1"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
     }
 }

@@ -118,6 +118,7 @@ impl Session<'_> {
             self.shared.observer.refused(refusal.row().2);
         }
         self.transaction = Some(transaction);
+        self.idle = 0;
         wire.say(&reply);
         Ok(Next::Go)
     }

@@ -46,7 +46,7 @@ pub(crate) struct Session<'s> {
     /// Commands that were refused.
     faults: u32,
     /// Commands since the last that did something for a message.
-    idle: u32,
+    pub(super) idle: u32,
 }
 
 impl<'s> Session<'s> {
