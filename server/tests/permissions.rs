@@ -195,6 +195,10 @@ impl Fixture {
             "createTrigger" => {
                 ("application/json", json!({"workflow": "w", "kind": "webhook"}).to_string().into())
             }
+            "backfillTrigger" => {
+                let range = json!({"from": "2026-01-01", "until": "2026-01-02"});
+                ("application/json", range.to_string().into())
+            }
             "putSecret" => ("application/json", json!({"value": "v"}).to_string().into()),
             "createRole" => {
                 let new = json!({"name": format!("made by {}", key.map_or("nobody", |k| &k[4..12])), "grants": ["roles:create"]});

@@ -8,7 +8,8 @@ use crate::{guests, postgres, schemathesis, test};
 /// What to soak.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Part of the tests' names: crash, webhooks, two_nodes, audit_kill, smtp_kill; or schemathesis; or audit, the search of a long trail
+    /// Part of the tests' names: crash, webhooks, two_nodes, audit_kill, smtp_kill; or schemathesis; or audit, the search of a long trail; or zones, all
+    /// changes of all clocks from 2000 to 2040
     name: String,
     /// How many entries the audit trail has
     #[arg(long, default_value_t = 10_000_000)]
@@ -23,6 +24,9 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
     if options.name == "audit" {
         return audit(options.entries, interrupt);
     }
+    if options.name == "zones" {
+        return zones(interrupt);
+    }
     step("guests", || guests::build(&guests::Options { quiet: true, ..guests::Options::default() }))?;
     let program = step("program", || test::build_tests(interrupt))?;
     step("SQLite", || postgres::install_sqlite(interrupt))?;
@@ -35,6 +39,17 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
             .arg(&options.name)
             .env(SERVER_VARIABLE, server.url())
             .env("FACTOTUM_BIN", &program)
+            .env("FACTOTUM_SOAK", "1");
+        interrupt.run(&mut tests)
+    })
+}
+
+/// Compares schedules with a walk over every minute, around each change of each zone's clock. It needs no database; optimized, as it is a matter of counting.
+fn zones(interrupt: &Interrupt) -> anyhow::Result<()> {
+    step("zones", || {
+        let mut tests = cargo();
+        tests
+            .args(["test", "--release", "-p", "factotum-schedule", "--test", "zones", "--", "--nocapture"])
             .env("FACTOTUM_SOAK", "1");
         interrupt.run(&mut tests)
     })

@@ -10,7 +10,7 @@ use crate::command::{Interrupt, cargo, is_there, say, step, target};
 use crate::{console, guests, mail, ocsf, oidc, postgres, schemathesis, tidy};
 
 /// The guests with tests of their own, and what they are made with.
-const NATIVE_GUESTS: [&str; 4] = ["factotum-sdk", "order-intake", "order-report", "word-count"];
+const NATIVE_GUESTS: [&str; 5] = ["factotum-sdk", "nightly", "order-intake", "order-report", "word-count"];
 
 /// How much to test.
 #[derive(Debug, clap::Args)]

@@ -179,3 +179,52 @@ fn a_schedule_is_checked_without_scripts_and_a_url_is_not_shown_to_everybody() {
     }
     assert!(api.all("/api/v1/runs").is_empty());
 }
+
+#[test]
+fn a_schedule_is_tried_and_backfilled() {
+    let server = Server::start(Backend::Sqlite);
+    let api = server.api();
+    api.deploy("hello", &[]);
+    let browser = Chromium::of(&server, ADMIN);
+    browser.go("/new/trigger?kind=schedule&workflow=hello");
+    browser.fill("[name=cron]", "");
+    browser.fill("[name=every]", "90 s");
+    browser.sees("is not an interval");
+    browser.fill("[name=every]", "90m");
+    browser.wait("ten firings", || (browser.count("#look tbody tr") == 10).then_some(()));
+    browser.click("summary");
+    browser.fill("[name=start]", "2026-01-05T06:00");
+    browser.fill("[name=timezone]", "Europe/Berlin");
+    browser.fill("[name=jitter_s]", "60");
+    browser.choose("[name=overlap]", "queue_all");
+    browser.is_fine("schedule-interval");
+    browser.press("Make the schedule");
+    browser.wait("the schedule", || browser.path().starts_with("/triggers/trg_").then_some(()));
+    browser.sees("this one fires");
+    browser.sees("the new firing waits for its turn");
+    let made = only(&server, "schedule");
+    assert_eq!(made["config"]["every"], "90m");
+    assert_eq!(made["config"].get("cron"), None);
+
+    browser.fill("[name=from]", "2026-01-05T06:00");
+    browser.fill("[name=until]", "yesterday");
+    browser.press("Show what would be fired");
+    browser.sees("is not a time");
+    browser.fill("[name=until]", "2026-01-05T09:30");
+    browser.press("Show what would be fired");
+    browser.sees("3 times would be fired, one after the other");
+    browser.sees("2026-01-05T05:00:00");
+    assert!(api.all("/api/v1/runs").is_empty(), "it was only shown");
+    browser.is_fine("schedule-backfill");
+    browser.press("Fire them");
+    browser.sees("3 times are being fired");
+    browser.wait("three runs", || (api.all("/api/v1/runs").len() == 3).then_some(()));
+    browser.press("Fire once, as a test");
+    browser.sees("It fired once, as a test");
+    browser.press("To the run that it started");
+    let run = api.wait_end(browser.path().trim_start_matches("/runs/"));
+    assert_eq!((&run["state"], &run["initiator"]["kind"]), (&json!("succeeded"), &json!("schedule")));
+    browser.complaints();
+    assert_eq!(api.audit("action=trigger.backfill").len(), 1);
+    assert_eq!(api.audit("action=trigger.test").len(), 1);
+}

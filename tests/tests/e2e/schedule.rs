@@ -183,6 +183,29 @@ on_both_backends! {
 }
 
 #[test]
+fn the_nightly_example_closes_each_day_once_and_in_order() {
+    let server = Server::start(factotum_tests::Backend::Sqlite);
+    let api = server.api();
+    api.deploy("nightly", &["kv:read:nightly", "kv:write:nightly"]);
+    let config = json!({
+        "cron": "30 2 * * *", "timezone": "Europe/Berlin", "missed": {"policy": "all", "window_s": 604_800},
+        "overlap": "queue_all", "jitter_s": 600,
+    });
+    let trigger = api.trigger("nightly", "schedule", &config);
+    let path = format!("/api/v1/triggers/{}/backfill", trigger["id"].as_str().unwrap());
+    let asked = api.post(&path, &json!({"from": "2026-10-24", "until": "2026-10-27"})).expect(200);
+    assert_eq!((&asked["count"], &asked["in_turn"]), (&json!(3), &json!(true)));
+    let runs = wait_until("three runs", || Some(runs_of(&server, &trigger)).filter(|runs| runs.len() == 3));
+    let ended: Vec<Value> = runs.iter().rev().map(|run| api.wait_end(run["id"].as_str().unwrap())).collect();
+    let days: Vec<&Value> = ended.iter().map(|run| &run["outcome"]["output"]["day"]).collect();
+    assert_eq!(days, ["2026-10-23", "2026-10-24", "2026-10-25"], "oldest first: {ended:?}");
+    for pair in ended.windows(2) {
+        let (before, after) = (&pair[0]["timings"]["finished_at"], &pair[1]["timings"]["started_at"]);
+        assert!(before.as_str().unwrap() <= after.as_str().unwrap(), "one after the other: {ended:?}");
+    }
+}
+
+#[test]
 fn the_command_tries_and_backfills() {
     let server = Server::start(factotum_tests::Backend::Sqlite);
     let api = server.api();

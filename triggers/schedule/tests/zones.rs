@@ -220,7 +220,7 @@ fn every_zone_fires_as_its_clock_says() {
             let unusual = change.1.abs() != 60;
             if whole {
                 compared += compare(name, &zone, change, &POLICIES);
-            } else if (index + number).is_multiple_of(24) || (unusual && index.is_multiple_of(8)) {
+            } else if (index + number).is_multiple_of(8) || (unusual && index.is_multiple_of(4)) {
                 compared += compare(name, &zone, change, &[POLICIES[(index + number) % POLICIES.len()]]);
             } else {
                 continue;
