@@ -192,7 +192,7 @@ fn a_schedule_is_tried_and_backfilled() {
     browser.sees("is not an interval");
     browser.fill("[name=every]", "90m");
     browser.wait("ten firings", || (browser.count("#look tbody tr") == 10).then_some(()));
-    browser.click("summary");
+    browser.click("main form details summary");
     browser.fill("[name=start]", "2026-01-05T06:00");
     browser.fill("[name=timezone]", "Europe/Berlin");
     browser.fill("[name=jitter_s]", "60");

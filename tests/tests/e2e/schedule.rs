@@ -170,7 +170,7 @@ on_both_backends! {
         let again = api.post(&path("backfill"), &range(true)).expect(200);
         assert_eq!(again["fired_already"], 3, "a test takes no time of the calendar");
         assert_eq!(api.audit("action=trigger.test").len(), 1);
-        api.patch(&path("").trim_end_matches('/').to_owned(), &json!({"paused": true})).expect(200);
+        api.patch(path("").trim_end_matches('/'), &json!({"paused": true})).expect(200);
         api.post(&path("test"), &json!({})).expect(409);
 
         let hook = api.trigger("hello", "webhook", &json!({}));
