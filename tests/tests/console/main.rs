@@ -12,6 +12,7 @@ mod flows;
 mod hostile_pages;
 mod log_in;
 mod mail_addresses;
+mod mail;
 mod members;
 mod new_user;
 mod overview;

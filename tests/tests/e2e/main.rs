@@ -27,6 +27,7 @@ mod key_rotation;
 mod ledger;
 mod limits;
 mod log_in;
+mod mail_contents;
 mod mail_relay;
 mod members;
 mod members_cli;

@@ -44,6 +44,7 @@ mod schedules;
 mod seal;
 mod seal_postgres;
 mod secrets;
+mod sent_mails;
 mod tenancy;
 mod together;
 mod verify;
