@@ -76,7 +76,12 @@ impl Postfix {
     fn command(&self, verb: &str) -> anyhow::Result<()> {
         let done = Command::new(POSTFIX).arg("-c").arg(self.folder.path().join("etc")).arg(verb).output();
         let done = done.with_context(|| format!("cannot run {POSTFIX}: install it by `cargo xtask mail`"))?;
-        ensure!(done.status.success(), "postfix {verb}: {}{}", String::from_utf8_lossy(&done.stderr), self.log());
+        ensure!(
+            done.status.success(),
+            "postfix {verb}: {}{}",
+            String::from_utf8_lossy(&done.stderr),
+            self.log()
+        );
         Ok(())
     }
 

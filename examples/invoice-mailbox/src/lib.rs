@@ -31,7 +31,8 @@ fn handle(event: Event) -> Result<Outcome, Failure> {
         all.push((file.name.clone(), kept));
     }
     let answered = if email.automatic.is_none() { answer(&email, &all)? } else { None };
-    let invoices: Vec<_> = all.iter().map(|(name, kept)| json!({"name": name, "kept": kept.to_string()})).collect();
+    let invoices: Vec<_> =
+        all.iter().map(|(name, kept)| json!({"name": name, "kept": kept.to_string()})).collect();
     Outcome::json(&json!({"from": email.from, "invoices": invoices, "answered": answered}))
 }
 

@@ -42,7 +42,9 @@ fn text(event: &Value) -> Result<String, String> {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         }),
-        other => Err(format!("no text comes with an event of the kind {other:?}: send a webhook, a mail or a call")),
+        other => Err(format!(
+            "no text comes with an event of the kind {other:?}: send a webhook, a mail or a call"
+        )),
     }
 }
 

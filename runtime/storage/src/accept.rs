@@ -253,10 +253,8 @@ pub(crate) async fn write(
         }
     }
     for row in &mut rows {
-        let at_once = row.terms.parked == 0
-            && !row.claimed.limited
-            && row.new.due_at.is_none()
-            && !row.is_kept();
+        let at_once =
+            row.terms.parked == 0 && !row.claimed.limited && row.new.due_at.is_none() && !row.is_kept();
         row.seat = handoff.filter(|_| at_once).and_then(Handoff::seat);
         if row.seat.is_some() {
             row.claimed.attempt = 1;

@@ -220,7 +220,8 @@ impl Written {
                     let _ = reply.send(self.accepts.pop_front().unwrap_or(Err(StorageError::Closed.into())));
                 }
                 Item::AcceptAll(runs, reply) => {
-                    let _ = reply.send(Ok(self.accepts.drain(..runs.len().min(self.accepts.len())).collect()));
+                    let _ =
+                        reply.send(Ok(self.accepts.drain(..runs.len().min(self.accepts.len())).collect()));
                 }
                 Item::Finish(finished, reply) => {
                     let held = self.finishes.pop_front().unwrap_or(false);

@@ -15,8 +15,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::operations::Services;
 use super::smtp_metrics::SmtpMetrics;
+use crate::operations::Services;
 use crate::streams::lag::StreamMetrics;
 
 /// Bounds of the latency histograms, in seconds.

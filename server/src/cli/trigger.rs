@@ -121,7 +121,19 @@ pub enum TriggerCommand {
 pub async fn run(command: TriggerCommand, remote: &Remote, output: Output) -> Result<(), CommandError> {
     let path = |id: &str| format!("/triggers/{}", segment(id));
     match command {
-        TriggerCommand::Create { workflow, kind, config, cron, every, at, timezone, name, reply, verify, secret_stdin } => {
+        TriggerCommand::Create {
+            workflow,
+            kind,
+            config,
+            cron,
+            every,
+            at,
+            timezone,
+            name,
+            reply,
+            verify,
+            secret_stdin,
+        } => {
             let mut config = config.as_deref().map_or_else(|| Ok(json!({})), input::json)?;
             let Some(fields) = config.as_object_mut() else {
                 return Err(CommandError::usage("--config must be a JSON object"));

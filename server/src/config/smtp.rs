@@ -64,7 +64,8 @@ impl SmtpConfig {
             return Err(wrong(layers, "smtp.recipients", &reason));
         }
         if limits.memory_bytes < limits.message_bytes {
-            let reason = format!("not room for one message of `smtp.message_bytes`, {}", limits.message_bytes);
+            let reason =
+                format!("not room for one message of `smtp.message_bytes`, {}", limits.message_bytes);
             return Err(wrong(layers, "smtp.memory_bytes", &reason));
         }
         let dns = layers.parse("smtp.dns")?.unwrap_or_default();

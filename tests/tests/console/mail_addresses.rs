@@ -18,7 +18,11 @@ fn a_mail_address_is_made_copied_written_to_and_made_anew() {
     browser.fill("[name=allow_senders]", "example.com\njane@example.org");
     browser.press("Make the address");
     browser.sees("what the address begins with");
-    assert_eq!(browser.value("[name=allow_senders]"), "example.com\njane@example.org", "what was typed stays");
+    assert_eq!(
+        browser.value("[name=allow_senders]"),
+        "example.com\njane@example.org",
+        "what was typed stays"
+    );
     browser.is_fine("mail-address-refused");
     browser.fill("[name=name]", "orders");
     browser.fill("[name=allow_senders]", "");

@@ -59,7 +59,10 @@ mod tests {
         assert_eq!(local.len(), MAX_LOCAL_PART_BYTES);
         for local in [local.to_owned(), local.to_uppercase()] {
             let read = Address::parse(&local).unwrap();
-            assert_eq!((read.name.as_str(), read.token.hash()), (address.name.as_str(), address.token.hash()));
+            assert_eq!(
+                (read.name.as_str(), read.token.hash()),
+                (address.name.as_str(), address.token.hash())
+            );
         }
         assert!(!format!("{address:?}").contains("mzxw"), "a token is in no log");
     }
@@ -67,7 +70,15 @@ mod tests {
     #[test]
     fn what_can_be_no_address_is_not_looked_up() {
         let token = "a".repeat(32);
-        for bad in ["", "orders", "orders+", "orders+short", &format!("{}+{token}", "o".repeat(32)), &token, &format!("orders{token}")] {
+        for bad in [
+            "",
+            "orders",
+            "orders+",
+            "orders+short",
+            &format!("{}+{token}", "o".repeat(32)),
+            &token,
+            &format!("orders{token}"),
+        ] {
             assert!(Address::parse(bad).is_none(), "{bad}");
         }
     }
@@ -77,7 +88,21 @@ mod tests {
         for good in ["o", "orders", "a.b-c_d", "7", &"x".repeat(MAX_NAME_BYTES)] {
             assert!(is_name(good), "{good}");
         }
-        for bad in ["", ".a", "a.", "a..b", "a.-b", "Orders", "a b", "a+b", "a@b", "ä", "a\r\n", "\"a\"", &"x".repeat(MAX_NAME_BYTES + 1)] {
+        for bad in [
+            "",
+            ".a",
+            "a.",
+            "a..b",
+            "a.-b",
+            "Orders",
+            "a b",
+            "a+b",
+            "a@b",
+            "ä",
+            "a\r\n",
+            "\"a\"",
+            &"x".repeat(MAX_NAME_BYTES + 1),
+        ] {
             assert!(!is_name(bad), "{bad:?}");
         }
     }

@@ -43,9 +43,14 @@ pub fn check_config(config: &Value) -> Result<EmailConfig, ConfigError> {
         }
     }
     if config.authentication == Authentication::Ignore {
-        for (field, given) in [("require", !config.require.is_empty()), ("allow_senders", !config.allow_senders.is_empty())] {
+        for (field, given) in
+            [("require", !config.require.is_empty()), ("allow_senders", !config.allow_senders.is_empty())]
+        {
             if given {
-                return refuse(field, "needs the proofs that `\"authentication\": \"ignore\"` does not look up");
+                return refuse(
+                    field,
+                    "needs the proofs that `\"authentication\": \"ignore\"` does not look up",
+                );
             }
         }
     }
@@ -105,7 +110,9 @@ mod tests {
 
     #[test]
     fn what_the_contract_shows_is_taken() {
-        let config = check_config(&json!({"name": "Orders", "allow_senders": ["Example.com"], "require": ["dkim"]})).unwrap();
+        let config =
+            check_config(&json!({"name": "Orders", "allow_senders": ["Example.com"], "require": ["dkim"]}))
+                .unwrap();
         assert_eq!((config.name.as_str(), config.allow_senders[0].as_str()), ("orders", "example.com"));
         assert_eq!(config.max_message_bytes, 25 << 20);
         for config in [

@@ -177,9 +177,11 @@ fn new_run(known: &Known, (email, payload): (Email, Vec<u8>), key: &DedupKey, or
     let kept = email.automatic.clone().filter(|_| !known.config.dispatch_automatic);
     let input = EventInput::Email(Box::new(email));
     let event = match kept {
-        Some(why) => {
-            EventSource::Kept { input, payload, reason: format!("{why}: mail of machines starts nothing here") }
-        }
+        Some(why) => EventSource::Kept {
+            input,
+            payload,
+            reason: format!("{why}: mail of machines starts nothing here"),
+        },
         None => EventSource::New { input, payload },
     };
     NewRun {

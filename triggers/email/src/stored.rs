@@ -77,8 +77,8 @@ pub async fn address(storage: &Storage, tx: &mut Tx, trigger: &Trigger) -> Resul
     let sealed = trigger.sealed.as_ref().ok_or_else(|| damaged("an e-mail trigger has no token"))?;
     let place = Trigger::place(trigger.org_id, trigger.id);
     let bytes = storage.vault().unseal(tx, &place, sealed).await?;
-    let secrets: Secrets =
-        serde_json::from_slice(bytes.expose()).map_err(|_| damaged("an e-mail trigger's token is not JSON"))?;
+    let secrets: Secrets = serde_json::from_slice(bytes.expose())
+        .map_err(|_| damaged("an e-mail trigger's token is not JSON"))?;
     let token = Token::parse(&Zeroizing::new(secrets.token))
         .ok_or_else(|| damaged("an e-mail trigger's token is malformed"))?;
     Ok(Address { name: read(trigger)?.name, token })

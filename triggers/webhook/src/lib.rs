@@ -23,7 +23,7 @@ pub mod verify;
 
 pub use answer::Answer;
 pub use config::{ConfigError, check_config};
+pub use factotum_model::trigger::token::{self, Token};
 pub use receive::Webhooks;
 pub use refusal::Refusal;
 pub use request::Delivery;
-pub use factotum_model::trigger::token::{self, Token};

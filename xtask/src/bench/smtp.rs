@@ -24,7 +24,8 @@ const MESSAGE_BYTES: &str = "5120";
 const COUNTED: Duration = Duration::from_mins(5);
 
 /// What is sent in a round: a name, how many messages, and whether a session sends more than one.
-const LOADS: [(&str, u64, bool); 2] = [("reused connections", 20_000, true), ("a connection each", 5_000, false)];
+const LOADS: [(&str, u64, bool); 2] =
+    [("reused connections", 20_000, true), ("a connection each", 5_000, false)];
 
 /// The sink, while it runs.
 struct Sink(Child);
@@ -55,7 +56,8 @@ pub fn measure(programs: &Programs, report: &mut Report, interrupt: &Interrupt) 
     let sink_port = postgres::free_port()?;
     let mut sink = Command::new(SINK);
     sink.args(["-u", "nobody", "-c", &format!("127.0.0.1:{sink_port}"), "1000"]);
-    let _sink = Sink(sink.stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("cannot run smtp-sink")?);
+    let _sink =
+        Sink(sink.stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("cannot run smtp-sink")?);
     wait::poll(COUNTED, || Smtp::open(sink_port).ok()).context("smtp-sink does not listen")?;
     let mut taken = 0;
     for runs_beside in [false, true] {
@@ -96,7 +98,10 @@ fn send(port: u16, to: &str, count: u64, reused: bool) -> anyhow::Result<f64> {
         source.arg("-d");
     }
     let begun = Instant::now();
-    let done = source.arg(format!("127.0.0.1:{port}")).output().context("cannot run smtp-source: install Postfix by `cargo xtask mail`")?;
+    let done = source
+        .arg(format!("127.0.0.1:{port}"))
+        .output()
+        .context("cannot run smtp-source: install Postfix by `cargo xtask mail`")?;
     let took = begun.elapsed();
     ensure!(done.status.success(), "smtp-source: {}", String::from_utf8_lossy(&done.stderr));
     Ok(count as f64 / took.as_secs_f64())

@@ -10,7 +10,8 @@ use factotum_storage::{events, triggers};
 use crate::world::World;
 
 async fn of_trigger(world: &World, trigger: TriggerId, action: &str) -> Vec<AuditEntry> {
-    let filter = AuditFilter { trigger: Some(trigger), action: Some(action.into()), ..AuditFilter::default() };
+    let filter =
+        AuditFilter { trigger: Some(trigger), action: Some(action.into()), ..AuditFilter::default() };
     world.entries(&filter).await
 }
 

@@ -141,7 +141,8 @@ impl Typed {
 
     /// The values of a field that has several, one a line.
     pub(super) fn lines(&self, name: &str) -> String {
-        let all: Vec<_> = self.0.iter().filter(|(own, _)| own == name).map(|(_, value)| value.as_str()).collect();
+        let all: Vec<_> =
+            self.0.iter().filter(|(own, _)| own == name).map(|(_, value)| value.as_str()).collect();
         all.join("\n")
     }
 

@@ -248,7 +248,14 @@ fn email_facts(typed: &Typed) -> Vec<(&'static str, String)> {
         "is stored and starts nothing"
     };
     vec![
-        ("Senders", if senders.is_empty() { "everybody who knows the address".to_owned() } else { senders.replace('\n', ", ") }),
+        (
+            "Senders",
+            if senders.is_empty() {
+                "everybody who knows the address".to_owned()
+            } else {
+                senders.replace('\n', ", ")
+            },
+        ),
         ("Their proofs", proofs.to_owned()),
         ("What must have passed besides", if required.is_empty() { "nothing".to_owned() } else { required }),
         ("Largest message", format!("{most} bytes")),

@@ -63,8 +63,10 @@ async fn write(work: &mut Work<'_>, new: &NewTrigger) -> Result<Shown, Operation
         Some(TriggerKind::Schedule) => schedule(work, &workflow, &new.config).await?,
         Some(TriggerKind::Email) => email::create(work, &workflow, &new.config).await?,
         Some(TriggerKind::Edi) => {
-            let reason =
-                format!("triggers of kind `{}` are not served yet; known: webhook, email, schedule", new.kind);
+            let reason = format!(
+                "triggers of kind `{}` are not served yet; known: webhook, email, schedule",
+                new.kind
+            );
             return Err(OperationError::invalid("kind", reason));
         }
         None => {

@@ -55,7 +55,11 @@ async fn shown(
 ) -> Result<Shown, OperationError> {
     let may_change = authorize(&caller.authority, Action::TRIGGERS_UPDATE, Some(&trigger.workflow)).is_ok();
     if trigger.kind == TriggerKind::Email {
-        return if may_change { email::with_address(services, tx, trigger).await } else { Ok(Shown::plain(trigger)) };
+        return if may_change {
+            email::with_address(services, tx, trigger).await
+        } else {
+            Ok(Shown::plain(trigger))
+        };
     }
     let (link, old_url_until) = if trigger.kind == TriggerKind::Webhook && may_change {
         let (token, _) = factotum_webhook::stored::open(&services.storage, tx, &trigger).await?;

@@ -65,7 +65,8 @@ fn every_message_of_the_corpus_is_delivered_with_its_bytes() {
     assert_eq!(paths.len(), 258, "the corpus is in {}", folder.display());
     let server = server(Backend::Sqlite, "");
     let api = server.api();
-    let (trigger, address) = mailbox(api, &json!({"name": "all", "dispatch_automatic": true, "authentication": "ignore"}));
+    let (trigger, address) =
+        mailbox(api, &json!({"name": "all", "dispatch_automatic": true, "authentication": "ignore"}));
     let mut smtp = Smtp::greeted(server.smtp_port()).unwrap();
     let mut sent = Vec::new();
     for (at, path) in paths.iter().enumerate() {

@@ -15,7 +15,8 @@ fn resident(server: &Server) -> u64 {
 
 fn metric(server: &Server, name: &str) -> u64 {
     let text = server.api().get("/metrics").text();
-    let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
+    let line =
+        text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
@@ -44,7 +45,9 @@ fn a_thousand_connections_that_wait_need_little_memory_and_keep_nobody_out() {
     assert!(beyond.is_closed());
     assert_eq!(first.deliver("jane@example.com", &address, &letter("In", "time")).unwrap().code, 250);
     drop(idle);
-    wait_until("their places to be free", || (metric(&server, "factotum_smtp_connections ") == 1).then_some(()));
+    wait_until("their places to be free", || {
+        (metric(&server, "factotum_smtp_connections ") == 1).then_some(())
+    });
     assert_eq!(runs(server.api(), &trigger, 2).len(), 2);
     assert!(metric(&server, "factotum_smtp_refusals_total{reason=\"connections_of_address\"}") >= 1);
 }

@@ -18,9 +18,14 @@ fn a_whole_session_can_come_at_once() {
     let codes: Vec<u16> = (0..13).map(|_| smtp.read().unwrap().code).collect();
     assert_eq!(codes, [220, 250, 250, 250, 550, 354, 250, 250, 250, 250, 250, 250, 221]);
     assert!(smtp.is_closed());
-    let mut bodies: Vec<_> = runs(server.api(), &trigger, 2).iter().map(|run| raw(server.api(), run)).collect();
+    let mut bodies: Vec<_> =
+        runs(server.api(), &trigger, 2).iter().map(|run| raw(server.api(), run)).collect();
     bodies.sort();
-    assert_eq!(bodies, [b".one\r\n".to_vec(), b".tw\r\n".to_vec()], "dots are unstuffed in DATA and left alone in BDAT");
+    assert_eq!(
+        bodies,
+        [b".one\r\n".to_vec(), b".tw\r\n".to_vec()],
+        "dots are unstuffed in DATA and left alone in BDAT"
+    );
 }
 
 #[test]
@@ -51,7 +56,11 @@ fn chunks_have_their_rules() {
     smtp.send(b"BDAT 3\r\nabc").unwrap();
     assert_eq!(smtp.read().unwrap().code, 250);
     assert_eq!(smtp.say("RSET").unwrap().code, 250);
-    assert_eq!(smtp.deliver_chunk("jane@example.com", &address, b"").unwrap().code, 250, "an empty one is a message");
+    assert_eq!(
+        smtp.deliver_chunk("jane@example.com", &address, b"").unwrap().code,
+        250,
+        "an empty one is a message"
+    );
     assert_eq!(runs(server.api(), &trigger, 2).len(), 2);
     // Chunks of a size that nobody has.
     smtp.send(b"BDAT 99999999999\r\n").unwrap();
@@ -86,7 +95,15 @@ fn commands_in_the_wrong_order_are_told_so() {
         assert_eq!(smtp.say(command).unwrap().short(), answer, "{command}");
     }
     let offered = smtp.say("EHLO client.example.com").unwrap();
-    for extension in ["PIPELINING", "SIZE 52428800", "8BITMIME", "BINARYMIME", "SMTPUTF8", "CHUNKING", "ENHANCEDSTATUSCODES"] {
+    for extension in [
+        "PIPELINING",
+        "SIZE 52428800",
+        "8BITMIME",
+        "BINARYMIME",
+        "SMTPUTF8",
+        "CHUNKING",
+        "ENHANCEDSTATUSCODES",
+    ] {
         assert!(offered.lines.contains(&extension.to_owned()), "{extension}: {offered:?}");
     }
     // LMTP: an answer for each recipient.
@@ -102,20 +119,32 @@ fn commands_in_the_wrong_order_are_told_so() {
 fn sizes_are_kept_to_when_said_and_when_grown() {
     let server = server(Backend::Sqlite, "[smtp]\nmessage_bytes = 200000\nmemory_bytes = 300000\n");
     let api = server.api();
-    let (trigger, address) = mailbox(api, &json!({"name": "small", "max_message_bytes": 1000, "authentication": "ignore"}));
+    let (trigger, address) =
+        mailbox(api, &json!({"name": "small", "max_message_bytes": 1000, "authentication": "ignore"}));
     let (_, large) = orders(api);
     let mut smtp = Smtp::greeted(server.smtp_port()).unwrap();
     assert_eq!(smtp.say("MAIL FROM:<a@example.com> SIZE=200001").unwrap().short(), "552 5.3.4");
     assert_eq!(smtp.say("MAIL FROM:<a@example.com> SIZE=1001").unwrap().code, 250);
-    assert_eq!(smtp.say(&format!("RCPT TO:<{address}>")).unwrap().short(), "552 5.3.4", "the trigger's own bound");
+    assert_eq!(
+        smtp.say(&format!("RCPT TO:<{address}>")).unwrap().short(),
+        "552 5.3.4",
+        "the trigger's own bound"
+    );
     assert_eq!(smtp.say(&format!("RCPT TO:<{large}>")).unwrap().code, 250);
     assert_eq!(smtp.say("RSET").unwrap().code, 250);
     let long = letter("Long", &"x".repeat(2_000));
     assert_eq!(smtp.deliver("a@example.com", &address, &long).unwrap().short(), "552 5.3.4");
     assert_eq!(smtp.deliver_chunk("a@example.com", &address, &long).unwrap().short(), "552 5.3.4");
-    assert_eq!(smtp.deliver("a@example.com", &address, &letter("Short", "x")).unwrap().code, 250, "and the session goes on");
+    assert_eq!(
+        smtp.deliver("a@example.com", &address, &letter("Short", "x")).unwrap().code,
+        250,
+        "and the session goes on"
+    );
     let rejected = api.audit(&format!("trigger={trigger}&action=event.reject"));
-    assert!(rejected.iter().any(|entry| entry["reason"].as_str().unwrap().starts_with("too_large")), "{rejected:?}");
+    assert!(
+        rejected.iter().any(|entry| entry["reason"].as_str().unwrap().starts_with("too_large")),
+        "{rejected:?}"
+    );
     assert_eq!(runs(api, &trigger, 1).len(), 1);
 
     // Two that are on their way have not enough room together: the second is asked to come again.

@@ -33,7 +33,8 @@ fn orders(api: &Api) -> (String, String) {
 
 /// A mail with this subject and text.
 fn letter(subject: &str, text: &str) -> Vec<u8> {
-    format!("From: jane@example.com\r\nTo: orders@localhost\r\nSubject: {subject}\r\n\r\n{text}\r\n").into_bytes()
+    format!("From: jane@example.com\r\nTo: orders@localhost\r\nSubject: {subject}\r\n\r\n{text}\r\n")
+        .into_bytes()
 }
 
 /// The runs of a trigger, once there are so many.

@@ -37,7 +37,8 @@ impl World {
         let runs = runs(api, &self.trigger, count);
         assert_eq!(runs.len(), count);
         let event = |run: &Value| {
-            let event = api.get(&format!("/api/v1/events/{}", crate::ledger::text(&run["event"]))).expect(200);
+            let event =
+                api.get(&format!("/api/v1/events/{}", crate::ledger::text(&run["event"]))).expect(200);
             (event, String::from_utf8_lossy(&raw(api, run)).into_owned())
         };
         runs.iter().map(event).collect()
@@ -61,7 +62,17 @@ fn python(world: &World, secure: bool, (sender, subject): (&str, &str), attachme
     let certificate = if secure { world.certificate.display().to_string() } else { "-".to_owned() };
     let port = world.server.smtp_port().to_string();
     let size = attachment.to_string();
-    run(Command::new("python3").arg(script).args([&port, &certificate, sender, &world.address, subject, &size]), b"");
+    run(
+        Command::new("python3").arg(script).args([
+            &port,
+            &certificate,
+            sender,
+            &world.address,
+            subject,
+            &size,
+        ]),
+        b"",
+    );
 }
 
 #[test]
@@ -75,11 +86,16 @@ fn swaks_and_msmtp_deliver_plain_and_by_starttls() {
         run(swaks.args(["--header", &subject, "--body", "two bolts"]).args(tls), b"");
     }
     for tls in [false, true] {
-        let mail = format!("From: jane@example.com\nTo: {to}\nSubject: msmtp {tls}\n\n.a dot first\n.\nand alone\n");
+        let mail =
+            format!("From: jane@example.com\nTo: {to}\nSubject: msmtp {tls}\n\n.a dot first\n.\nand alone\n");
         let mut msmtp = Command::new("msmtp");
-        msmtp.args(["--file=/dev/null", "--host=localhost", "--from=jane@example.com"]).arg(format!("--port={port}"));
+        msmtp
+            .args(["--file=/dev/null", "--host=localhost", "--from=jane@example.com"])
+            .arg(format!("--port={port}"));
         if tls {
-            msmtp.args(["--tls=on", "--tls-starttls=on"]).arg(format!("--tls-trust-file={}", world.certificate.display()));
+            msmtp
+                .args(["--tls=on", "--tls-starttls=on"])
+                .arg(format!("--tls-trust-file={}", world.certificate.display()));
         } else {
             msmtp.arg("--tls=off");
         }
@@ -96,7 +112,10 @@ fn swaks_and_msmtp_deliver_plain_and_by_starttls() {
     has("Subject: swaks --tls\r\n", "ESMTPS");
     has("Subject: swaks --pipeline\r\n", "ESMTP");
     for (subject, protocol) in [("Subject: msmtp false", "ESMTP"), ("Subject: msmtp true", "ESMTPS")] {
-        assert!(has(subject, protocol).ends_with("\r\n\r\n.a dot first\r\n.\r\nand alone\r\n"), "dots come as they were");
+        assert!(
+            has(subject, protocol).ends_with("\r\n\r\n.a dot first\r\n.\r\nand alone\r\n"),
+            "dots come as they were"
+        );
     }
 }
 
@@ -110,7 +129,10 @@ fn smtplib_delivers_other_alphabets_and_large_attachments() {
     let find = |what: &str| events.iter().find(|(_, text)| text.contains(what)).unwrap();
     assert!(find("Subject: plain").1.contains("\r\n.\r\nA line with a dot alone is above."));
     let (event, _) = find("jürgen@bücher.example");
-    assert!(event.to_string().contains("UTF8SMTPS") && event.to_string().contains("jürgen@bücher.example"), "{event}");
+    assert!(
+        event.to_string().contains("UTF8SMTPS") && event.to_string().contains("jürgen@bücher.example"),
+        "{event}"
+    );
     let (event, text) = find("Subject: large");
     assert!(text.len() > 27 << 20, "base64 of 20 MB: {}", text.len());
     assert!(event.to_string().contains("large.bin"), "{event}");
@@ -127,14 +149,24 @@ fn a_postfix_relays_and_keeps_what_is_not_taken_yet() {
     let postfix = Postfix::start("mail.example.com", &transport).unwrap();
     let send = |subject: &str| {
         let mut swaks = Command::new("swaks");
-        swaks.args(["--server", "127.0.0.1", "--port", &postfix.port().to_string(), "--from", "jane@example.com"]);
+        swaks.args([
+            "--server",
+            "127.0.0.1",
+            "--port",
+            &postfix.port().to_string(),
+            "--from",
+            "jane@example.com",
+        ]);
         run(swaks.args(["--to", &world.address, "--header", &format!("Subject: {subject}")]), b"");
     };
     wait_until("Postfix to listen", || std::net::TcpStream::connect(("127.0.0.1", postfix.port())).ok());
     send("relayed");
     let (event, text) = world.events(1).remove(0);
     assert!(text.contains("Received: from") && text.contains("by relay.example.com (Postfix)"), "{text}");
-    assert!(event.to_string().contains("ESMTPS") && event.to_string().contains("relay.example.com"), "{event}");
+    assert!(
+        event.to_string().contains("ESMTPS") && event.to_string().contains("relay.example.com"),
+        "{event}"
+    );
     // Paused, it answers 450: Postfix keeps the mail, and tries again.
     let at = format!("/api/v1/triggers/{}", world.trigger);
     world.server.api().patch(&at, &serde_json::json!({"paused": true})).expect(200);
@@ -145,7 +177,14 @@ fn a_postfix_relays_and_keeps_what_is_not_taken_yet() {
     assert!(events.iter().any(|(_, text)| text.contains("Subject: later")));
     // An address that is none comes back to Postfix at once, not to us.
     let mut swaks = Command::new("swaks");
-    swaks.args(["--server", "127.0.0.1", "--port", &postfix.port().to_string(), "--from", "jane@example.com"]);
+    swaks.args([
+        "--server",
+        "127.0.0.1",
+        "--port",
+        &postfix.port().to_string(),
+        "--from",
+        "jane@example.com",
+    ]);
     run(swaks.args(["--to", "nobody@mail.example.com"]), b"");
     wait_until("Postfix to be told", || postfix.log().contains("550 5.1.1").then_some(()));
 }

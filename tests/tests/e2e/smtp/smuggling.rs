@@ -6,8 +6,19 @@ use super::{letter, orders, raw, runs, server};
 
 /// What a program may take for the end of data that is none.
 const ENDINGS: [&str; 13] = [
-    "\n.\n", "\n.\r\n", "\r.\r", "\r.\r\n", "\r\n.\n", "\r\n.\r", "\n.\r", "\r.\n", "\r\n.\r\r\n", "\r\r\n.\r\n", "\n\n.\r\n",
-    "\r\n.\r.\r\n", "\r\n\n.\r\n",
+    "\n.\n",
+    "\n.\r\n",
+    "\r.\r",
+    "\r.\r\n",
+    "\r\n.\n",
+    "\r\n.\r",
+    "\n.\r",
+    "\r.\n",
+    "\r\n.\r\r\n",
+    "\r\r\n.\r\n",
+    "\n\n.\r\n",
+    "\r\n.\r.\r\n",
+    "\r\n\n.\r\n",
 ];
 
 #[test]
@@ -59,13 +70,24 @@ fn what_is_said_before_the_handshake_counts_for_nothing_after_it() {
     smtp.send(b"STARTTLS\r\nEHLO evil.example.com\r\nMAIL FROM:<evil@example.com>\r\n").unwrap();
     assert_eq!(smtp.read().unwrap().short(), "220 2.0.0");
     let mut smtp = smtp.secure(&certificate).unwrap();
-    assert_eq!(smtp.say("MAIL FROM:<jane@example.com>").unwrap().short(), "503 5.5.1", "nobody greeted within TLS");
+    assert_eq!(
+        smtp.say("MAIL FROM:<jane@example.com>").unwrap().short(),
+        "503 5.5.1",
+        "nobody greeted within TLS"
+    );
     let offered = smtp.say("EHLO client.example.com").unwrap();
     assert!(!offered.lines.contains(&"STARTTLS".to_owned()), "{offered:?}");
     assert_eq!(smtp.say("STARTTLS").unwrap().short(), "503 5.5.1");
-    assert_eq!(smtp.deliver("jane@example.com", &address, &letter("Secret", "one")).unwrap().short(), "250 2.0.0");
+    assert_eq!(
+        smtp.deliver("jane@example.com", &address, &letter("Secret", "one")).unwrap().short(),
+        "250 2.0.0"
+    );
     assert_eq!(smtp.say("QUIT").unwrap().short(), "221 2.0.0");
     let run = runs(server.api(), &trigger, 1).remove(0);
-    let event = server.api().get(&format!("/api/v1/events/{}", crate::ledger::text(&run["event"]))).expect(200).to_string();
+    let event = server
+        .api()
+        .get(&format!("/api/v1/events/{}", crate::ledger::text(&run["event"])))
+        .expect(200)
+        .to_string();
     assert!(event.contains("ESMTPS") && !event.contains("evil"), "{event}");
 }

@@ -113,7 +113,13 @@ pub fn parse(line: &[u8]) -> Result<Command, CommandError> {
     }
     let text = text.trim_end_matches(' ');
     let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
-    let alone = |command| if rest.is_empty() { Ok(command) } else { Err(CommandError::Arguments("this command takes no argument")) };
+    let alone = |command| {
+        if rest.is_empty() {
+            Ok(command)
+        } else {
+            Err(CommandError::Arguments("this command takes no argument"))
+        }
+    };
     match verb.to_ascii_uppercase().as_str() {
         "HELO" => hello(Greeting::Helo, rest),
         "EHLO" => hello(Greeting::Ehlo, rest),

@@ -123,7 +123,11 @@ mod tests {
             ("a.\r\n.\r\n.", "a.\r\n", "."),
         ] {
             let (read, progress) = read(input.as_bytes());
-            assert_eq!((read.as_slice(), progress), (message.as_bytes(), Progress::End(input.len() - left.len())), "{input:?}");
+            assert_eq!(
+                (read.as_slice(), progress),
+                (message.as_bytes(), Progress::End(input.len() - left.len())),
+                "{input:?}"
+            );
         }
     }
 
@@ -131,8 +135,22 @@ mod tests {
     #[test]
     fn all_smuggling_endings_are_refused() {
         for ending in [
-            "\n.\n", "\n.\r\n", "\r.\r", "\r.\r\n", "\r\n.\n", "\r\n.\r", "\n.\r", "\r.\n", "\r\n.\r\r\n", "\r\r\n.\r\n", "\n\n.\r\n", "\r\n.\r.\r\n",
-            "\r\n\n.\r\n", "\n", "\r", "\r\n.\r\n\r\n.\r\n\n"
+            "\n.\n",
+            "\n.\r\n",
+            "\r.\r",
+            "\r.\r\n",
+            "\r\n.\n",
+            "\r\n.\r",
+            "\n.\r",
+            "\r.\n",
+            "\r\n.\r\r\n",
+            "\r\r\n.\r\n",
+            "\n\n.\r\n",
+            "\r\n.\r.\r\n",
+            "\r\n\n.\r\n",
+            "\n",
+            "\r",
+            "\r\n.\r\n\r\n.\r\n\n",
         ] {
             let smuggled = format!("one{ending}MAIL FROM:<evil@example.com>\r\n");
             let (message, progress) = read(smuggled.as_bytes());

@@ -148,7 +148,11 @@ impl Place {
         let refusal = if all >= limits.connections {
             Some(("4.3.2", "connections", "too many connections are open; try again later"))
         } else if own >= limits.connections_per_address {
-            Some(("4.7.0", "connections_of_address", "too many connections from your address; try again later"))
+            Some((
+                "4.7.0",
+                "connections_of_address",
+                "too many connections from your address; try again later",
+            ))
         } else {
             None
         };

@@ -62,7 +62,9 @@ fn is_domain(domain: &str) -> bool {
     }
     let label = |label: &str| {
         (1..=63).contains(&label.len())
-            && label.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_') || (!c.is_ascii() && !c.is_control()))
+            && label.chars().all(|c| {
+                c.is_ascii_alphanumeric() || matches!(c, '-' | '_') || (!c.is_ascii() && !c.is_control())
+            })
     };
     domain.strip_suffix('.').unwrap_or(domain).split('.').all(label)
 }
@@ -91,10 +93,36 @@ mod tests {
 
     #[test]
     fn addresses_are_checked() {
-        for good in ["a@b", "a.b+c@d.e", "\"a b\"@c.d", "\"a\\\"b\"@c.d", "a@[127.0.0.1]", "a@[IPv6:::1]", "jürgen@bücher.example", "a@b.c."] {
+        for good in [
+            "a@b",
+            "a.b+c@d.e",
+            "\"a b\"@c.d",
+            "\"a\\\"b\"@c.d",
+            "a@[127.0.0.1]",
+            "a@[IPv6:::1]",
+            "jürgen@bücher.example",
+            "a@b.c.",
+        ] {
             assert!(is_address(good), "{good}");
         }
-        for bad in ["", "a", "@b", "a@", "a b@c", "a..b@c", ".a@b", "a@b..c", "a@[", "\"a@b", "\"a\"b\"@c", "a\r\n@b", "a@b c", "a\u{85}@b", &format!("{}@b", "a".repeat(65)), &format!("a@{}", "b.".repeat(150))] {
+        for bad in [
+            "",
+            "a",
+            "@b",
+            "a@",
+            "a b@c",
+            "a..b@c",
+            ".a@b",
+            "a@b..c",
+            "a@[",
+            "\"a@b",
+            "\"a\"b\"@c",
+            "a\r\n@b",
+            "a@b c",
+            "a\u{85}@b",
+            &format!("{}@b", "a".repeat(65)),
+            &format!("a@{}", "b.".repeat(150)),
+        ] {
             assert!(!is_address(bad), "{bad:?}");
         }
     }

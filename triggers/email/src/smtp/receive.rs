@@ -68,8 +68,10 @@ impl Session<'_> {
 
     /// Nobody sends so much by mistake.
     async fn endless(&mut self, wire: &mut Wire, transaction: &Transaction) -> Result<Next, Broken> {
-        let refusal =
-            transaction.failed.clone().unwrap_or(Refusal::TooLarge(self.shared.settings.limits.message_bytes));
+        let refusal = transaction
+            .failed
+            .clone()
+            .unwrap_or(Refusal::TooLarge(self.shared.settings.limits.message_bytes));
         self.record(transaction, &refusal).await;
         self.shared.observer.refused(refusal.row().2);
         wire.say(&refusal.reply());

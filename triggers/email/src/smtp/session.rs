@@ -106,7 +106,9 @@ impl<'s> Session<'s> {
         let command = match line {
             Line::Text(text) => command::parse(&text),
             Line::TooLong => {
-                return self.answer(wire, &Reply::new(500, "5.5.2", "the line is too long"), "line_too_long").await;
+                return self
+                    .answer(wire, &Reply::new(500, "5.5.2", "the line is too long"), "line_too_long")
+                    .await;
             }
             Line::Malformed => {
                 wire.say(&Reply::new(500, "5.5.2", "a line ends with CR LF, both; goodbye"));
@@ -230,7 +232,9 @@ impl<'s> Session<'s> {
             return self.answer(wire, &Reply::new(503, "5.5.1", "say MAIL first"), "sequence").await;
         };
         if transaction.chunked {
-            return self.answer(wire, &Reply::new(503, "5.5.1", "the message has begun already"), "sequence").await;
+            return self
+                .answer(wire, &Reply::new(503, "5.5.1", "the message has begun already"), "sequence")
+                .await;
         }
         if !to.is_ascii() && !transaction.mail.utf8 {
             let reply = Reply::new(553, "5.6.7", "an address that is not ASCII needs the parameter SMTPUTF8");

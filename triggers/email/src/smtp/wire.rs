@@ -80,7 +80,8 @@ impl Wire {
     async fn fill(&mut self, until: Instant) -> Result<(), Broken> {
         self.flush().await?;
         self.input.reserve(READ_BYTES);
-        let read = timeout_at(until, self.stream.read_buf(&mut self.input)).await.map_err(|_| Broken::Slow)?;
+        let read =
+            timeout_at(until, self.stream.read_buf(&mut self.input)).await.map_err(|_| Broken::Slow)?;
         match read {
             Ok(0) | Err(_) => Err(Broken::Gone),
             Ok(_) => Ok(()),
