@@ -34,7 +34,13 @@ struct Running {
 }
 
 async fn start(router: Router, tls: Option<TlsFiles>) -> Running {
-    let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), tls, public_url: None };
+    let config = HttpConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        tls,
+        public_url: None,
+        hooks_listen: None,
+        hooks_public_url: None,
+    };
     let listener = Listener::bind(&config).await.unwrap();
     let (address, stop, tasks) = (listener.address(), CancellationToken::new(), TaskTracker::new());
     tasks.spawn(listener.serve(router, 100, Gauge::default(), stop.clone(), Duration::from_secs(20)));
@@ -149,7 +155,13 @@ async fn what_is_no_certificate_is_refused_before_anything_starts() {
     let folder = tempfile::tempdir().unwrap();
     let (files, _) = certificate(folder.path());
     std::fs::write(&files.key, "nonsense").unwrap();
-    let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), tls: Some(files), public_url: None };
+    let config = HttpConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        tls: Some(files),
+        public_url: None,
+        hooks_listen: None,
+        hooks_public_url: None,
+    };
     let error = Listener::bind(&config).await.err().unwrap().to_string();
     assert!(error.contains("key.pem") && error.contains("private key"), "{error}");
 }

@@ -14,11 +14,12 @@ use factotum_schedule::Scheduler;
 use factotum_server::api::endpoint::{Endpoint, Needs};
 use factotum_server::api::metrics::Metrics;
 use factotum_server::api::session::COOKIE_NAME;
-use factotum_server::api::{router, routes};
+use factotum_server::api::{Serves, router, routes};
 use factotum_server::config::{Config, Environment};
 use factotum_server::console;
 use factotum_server::mail::Mailer;
 use factotum_server::operations::organization::{Bootstrap, bootstrap};
+use factotum_server::operations::trigger::HookDoor;
 use factotum_server::operations::{
     Attempts, Denials, Hashing, KeyCache, KeyUses, Origin, Refusals, Services, UnknownKeys, audit,
     invitation, session,
@@ -72,6 +73,7 @@ async fn fixture() -> Fixture {
         limits: config.limits.clone(),
         settings: config.shown(),
         public_url: "http://localhost".into(),
+        hooks: HookDoor { url: "http://localhost".into(), asks_for_certificates: false },
         denials: Denials::default(),
         key_cache: KeyCache::default(),
         unknown_keys: UnknownKeys::new(600),
@@ -88,7 +90,7 @@ async fn fixture() -> Fixture {
         tails: audit::tail::Tails::default(),
         stopping: CancellationToken::new(),
     });
-    let router = router(Arc::clone(&services), config.proxy.clone(), false);
+    let router = router(Arc::clone(&services), config.proxy.clone(), false, Serves::All);
     let full_key = made.key.unwrap().text.expose().to_owned();
     Fixture { _folder: folder, services, router, full_key }
 }

@@ -28,7 +28,7 @@ pub use browser::Browser;
 pub use events::Events;
 pub use identity_provider::IdentityProvider;
 pub use mail_relay::MailRelay;
-pub use moment::in_seconds;
+pub use moment::{in_seconds, unix_seconds};
 pub use name_server::NameServer;
 pub use owner::Owner;
 pub use postfix::Postfix;

@@ -1,8 +1,9 @@
-//! The development commands: `cargo xtask run|test|guests|ocsf|oidc|console|mail|bench|schemathesis|soak|tidy|postgres`. Parses and dispatches, nothing else.
+//! The development commands: `cargo xtask run|test|guests|ocsf|oidc|signers|console|mail|bench|schemathesis|soak|tidy|postgres`. Parses and dispatches, nothing else.
 
 mod bench;
 mod command;
 mod console;
+mod fuzz;
 mod guests;
 mod mail;
 mod npm;
@@ -12,6 +13,7 @@ mod postgres;
 mod python;
 mod run;
 mod schemathesis;
+mod signers;
 mod soak;
 mod test;
 mod tidy;
@@ -48,6 +50,8 @@ enum Command {
     Mail,
     /// Install the published OCSF schemas that tests validate exports against into target/ocsf/
     Ocsf,
+    /// Install the packages that webhooks' senders sign with, for the tests, into target/signers/
+    Signers,
     /// Measure throughput and latency of a release build, beside the machine's own figures
     Bench(bench::Options),
     /// Test the program against its OpenAPI document with made-up requests, by schemathesis
@@ -85,6 +89,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Console => console::install(&interrupt),
         Command::Mail => mail::install(&interrupt),
         Command::Ocsf => ocsf::install(&interrupt),
+        Command::Signers => signers::install(&interrupt),
         Command::Oidc => oidc::install(&interrupt),
         Command::Postgres(options) => postgres::run(&options, &interrupt),
     }

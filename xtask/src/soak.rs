@@ -3,23 +3,32 @@
 use factotum_tests::backend::SERVER_VARIABLE;
 
 use crate::command::{Interrupt, cargo, step};
-use crate::{guests, postgres, schemathesis, test};
+use crate::{fuzz, guests, postgres, schemathesis, test};
 
 /// What to soak.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Part of the tests' names: crash, webhooks, two_nodes, audit_kill, smtp_kill; or schemathesis; or audit, the search of a long trail; or zones, all
-    /// changes of all clocks from 2000 to 2040
+    /// Part of the tests' names: crash, webhooks, hooks, two_nodes, audit_kill, smtp_kill; or schemathesis; or fuzz; or audit, the search of a long trail; or
+    /// zones, all changes of all clocks from 2000 to 2040
     name: String,
     /// How many entries the audit trail has
     #[arg(long, default_value_t = 10_000_000)]
     entries: u64,
+    /// fuzz: how many seconds each target runs
+    #[arg(long, default_value_t = 600)]
+    seconds: u64,
+    /// fuzz: only this target
+    #[arg(long)]
+    target: Option<String>,
 }
 
 /// Runs them, one after the other.
 pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
     if options.name == "schemathesis" {
         return schemathesis::soak(interrupt);
+    }
+    if options.name == "fuzz" {
+        return fuzz::run(options.target.as_deref(), options.seconds, interrupt);
     }
     if options.name == "audit" {
         return audit(options.entries, interrupt);

@@ -7,10 +7,11 @@ use std::process::Command;
 use factotum_tests::backend::SERVER_VARIABLE;
 
 use crate::command::{Interrupt, cargo, is_there, say, step, target};
-use crate::{console, guests, mail, ocsf, oidc, postgres, schemathesis, tidy};
+use crate::{console, fuzz, guests, mail, ocsf, oidc, postgres, schemathesis, signers, tidy};
 
 /// The guests with tests of their own, and what they are made with.
-const NATIVE_GUESTS: [&str; 5] = ["factotum-sdk", "nightly", "order-intake", "order-report", "word-count"];
+const NATIVE_GUESTS: [&str; 7] =
+    ["factotum-sdk", "github-issues", "invoice-mailbox", "nightly", "order-intake", "order-report", "word-count"];
 
 /// How much to test.
 #[derive(Debug, clap::Args)]
@@ -33,6 +34,9 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
         })?;
         step("licences and sources", || deny(interrupt))?;
     }
+    if !options.quick {
+        fuzz::run(None, fuzz::CI_SECONDS, interrupt)?;
+    }
     step("guests", || guests::build(&guests::Options::default()))?;
     let program = step("build", || build_tests(interrupt))?;
     if !options.quick {
@@ -50,6 +54,7 @@ pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
     step("browser", || console::install(interrupt))?;
     step("mail programs", || mail::install(interrupt))?;
     step("SQLite", || postgres::install_sqlite(interrupt))?;
+    step("signers", || signers::install(interrupt))?;
     step("OCSF schemas", || ocsf::install(interrupt))?;
     let server = step("PostgreSQL", || postgres::start(false, interrupt))?;
     step("tests", || {

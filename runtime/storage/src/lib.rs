@@ -70,6 +70,7 @@ mod storage;
 pub mod suspensions;
 pub mod sweep;
 pub mod totp;
+pub mod trigger_tokens;
 pub mod triggers;
 pub mod vault;
 pub mod verify;

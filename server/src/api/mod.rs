@@ -40,17 +40,36 @@ impl FromRef<Arc<Services>> for body::JsonLimit {
     }
 }
 
-/// The whole server as a router; `tls`: whether it is served over TLS.
-pub fn router(services: Arc<Services>, proxy: ProxyConfig, tls: bool) -> Router {
-    let https = tls || services.public_url.starts_with("https://");
+/// What is served at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serves {
+    /// Everything.
+    All,
+    /// Everything but hooks.
+    AllButHooks,
+    /// Hooks alone.
+    Hooks,
+}
+
+/// The server, or a part of it, as a router; `tls`: whether it is served over TLS.
+pub fn router(services: Arc<Services>, proxy: ProxyConfig, tls: bool, serves: Serves) -> Router {
+    let url = if serves == Serves::Hooks { &services.hooks.url } else { &services.public_url };
+    let https = tls || url.starts_with("https://");
     let edge = edge::Edge { metrics: Arc::clone(&services.metrics), proxy: Arc::new(proxy), https };
-    routes::all()
-        .into_router()
-        .merge(crate::console::all().into_router())
-        .fallback(unknown_path)
+    let console = || crate::console::all().into_router().fallback(unknown_path);
+    let served = match serves {
+        Serves::All => routes::all().into_router().merge(console()),
+        Serves::AllButHooks => routes::all_but_hooks().into_router().merge(console()),
+        Serves::Hooks => routes::hooks().into_router().fallback(no_hook),
+    };
+    served
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(edge, edge::edge))
         .with_state(services)
+}
+
+async fn no_hook() -> Problem {
+    Problem::new(Code::NotFound, "there is nothing at this address but webhooks, below `/hooks/`")
 }
 
 async fn unknown_path(services: routes::State, request: Request) -> Response {

@@ -46,6 +46,12 @@ pub struct ServeArgs {
     /// What the world calls this server [env: FACTOTUM_PUBLIC_URL] [default: from the listen address]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// Where to listen for webhooks, and for nothing else; then --listen serves none [env: FACTOTUM_HOOKS_LISTEN] [default: off]
+    #[arg(long, value_name = "ADDR")]
+    hooks_listen: Option<String>,
+    /// What the world calls the place where webhooks are served [env: FACTOTUM_HOOKS_PUBLIC_URL] [default: from where they are]
+    #[arg(long, value_name = "URL")]
+    hooks_public_url: Option<String>,
     /// text or json [env: FACTOTUM_LOG_FORMAT] [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
@@ -86,6 +92,8 @@ pub fn run(args: ServeArgs, output: Output) -> Result<(), CommandError> {
         ("tls_cert", args.tls_cert),
         ("tls_key", args.tls_key),
         ("public_url", args.public_url),
+        ("hooks_listen", args.hooks_listen),
+        ("hooks_public_url", args.hooks_public_url),
         ("log_format", args.log_format),
     ])?;
     if args.print_config {

@@ -47,8 +47,14 @@ pub enum TriggerCommand {
         #[arg(long)]
         name: Option<String>,
         /// webhook: what the sender is answered
-        #[arg(long, value_parser = ["accepted", "outcome"])]
+        #[arg(long, value_parser = ["accepted", "outcome", "fixed"])]
         reply: Option<String>,
+        /// webhook: how the sender proves itself, such as github or standard
+        #[arg(long, value_name = "PRESET", requires = "secret_stdin")]
+        verify: Option<String>,
+        /// webhook: read the secrets from stdin, one a line
+        #[arg(long)]
+        secret_stdin: bool,
     },
     /// List triggers
     List {
@@ -96,6 +102,14 @@ pub enum TriggerCommand {
         #[arg(long)]
         again: bool,
     },
+    /// Give a webhook another URL
+    Regenerate {
+        /// Its id
+        id: String,
+        /// For how many seconds the old URL goes on
+        #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+        overlap: u64,
+    },
     /// Delete a trigger
     Delete {
         /// Its id
@@ -107,7 +121,19 @@ pub enum TriggerCommand {
 pub async fn run(command: TriggerCommand, remote: &Remote, output: Output) -> Result<(), CommandError> {
     let path = |id: &str| format!("/triggers/{}", segment(id));
     match command {
-        TriggerCommand::Create { workflow, kind, config, cron, every, at, timezone, name, reply } => {
+        TriggerCommand::Create {
+            workflow,
+            kind,
+            config,
+            cron,
+            every,
+            at,
+            timezone,
+            name,
+            reply,
+            verify,
+            secret_stdin,
+        } => {
             let mut config = config.as_deref().map_or_else(|| Ok(json!({})), input::json)?;
             let Some(fields) = config.as_object_mut() else {
                 return Err(CommandError::usage("--config must be a JSON object"));
@@ -123,6 +149,21 @@ pub async fn run(command: TriggerCommand, remote: &Remote, output: Output) -> Re
             for (name, value) in fields_given {
                 if let Some(value) = value {
                     fields.insert(name.to_owned(), Value::String(value));
+                }
+            }
+            if verify.is_some() || secret_stdin {
+                let own = fields.entry("verify").or_insert_with(|| json!({}));
+                let Some(own) = own.as_object_mut() else {
+                    return Err(CommandError::usage("`verify` in --config must be a JSON object"));
+                };
+                if let Some(preset) = verify {
+                    own.insert("preset".to_owned(), Value::String(preset));
+                }
+                if secret_stdin {
+                    let text = factotum_model::Redacted::new(input::stdin()?);
+                    let secrets: Vec<_> =
+                        text.expose().lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+                    own.insert("secrets".to_owned(), json!(secrets));
                 }
             }
             let trigger = json!({"workflow": workflow, "kind": kind, "config": config});
@@ -141,6 +182,10 @@ pub async fn run(command: TriggerCommand, remote: &Remote, output: Output) -> Re
             let range = json!({"from": from, "until": until, "dry_run": dry_run, "again": again});
             let path = format!("{}/backfill", path(&id));
             output.thing(&remote.json(Method::POST, &path, Some(&range)).await?)
+        }
+        TriggerCommand::Regenerate { id, overlap } => {
+            let path = format!("{}/regenerate?overlap_s={overlap}", path(&id));
+            output.thing(&remote.json(Method::POST, &path, None).await?)
         }
         TriggerCommand::Delete { id } => {
             remote.json(Method::DELETE, &path(&id), None).await?;

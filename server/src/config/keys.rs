@@ -89,6 +89,8 @@ pub const KEYS: &[Key] = &[
     flagged("tls_cert", "--tls-cert", Default::Derived("none: plain HTTP")),
     flagged("tls_key", "--tls-key", Default::Derived("none: plain HTTP")),
     flagged("public_url", "--public-url", Default::Derived("from the listen address")),
+    flagged("hooks_listen", "--hooks-listen", Default::Value("off")),
+    flagged("hooks_public_url", "--hooks-public-url", Default::Derived("from where hooks are served")),
     flagged("log_format", "--log-format", Default::Derived("text on a terminal, else json")),
     text("smtp.dns", Default::Value("system")),
     text("smtp.hostname", Default::Derived("the mail domain")),

@@ -86,6 +86,7 @@ fn worked_out(config: &Config, name: &str) -> Option<String> {
         "smtp.hostname" => Some(config.smtp.hostname.clone()),
         "smtp.tls_cert" => config.smtp.tls.as_ref().map(|tls| tls.cert.display().to_string()),
         "smtp.tls_key" => config.smtp.tls.as_ref().map(|tls| tls.key.display().to_string()),
+        "hooks_public_url" => Some(config.http.hooks_url_at(config.http.listen, config.http.hooks_listen)),
         "mail.from" => Some(config.mail.from.to_string()),
         "log_format" => Some(config.logging.format.as_str().to_owned()),
         _ => None,

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use super::certificate::ClientCertificate;
 use super::tls::{self, TlsError};
 use crate::config::HttpConfig;
 
@@ -59,9 +60,22 @@ pub struct Listener {
 impl Listener {
     /// Binds the socket and reads certificates, so that a wrong set-up fails before anything starts.
     pub async fn bind(config: &HttpConfig) -> Result<Self, ServeError> {
-        let tls = config.tls.as_ref().map(|files| tls::acceptor(files, &tls::HTTP)).transpose()?;
-        let failed = |source| ServeError::Bind { address: config.listen, source };
-        let socket = TcpListener::bind(config.listen).await.map_err(failed)?;
+        // A browser that has certificates would ask its user which one to show: only where hooks come in.
+        Self::bind_at(config.listen, config, config.hooks_listen.is_none()).await
+    }
+
+    /// The same for hooks alone, where they have a place of their own.
+    pub async fn bind_hooks(config: &HttpConfig) -> Result<Option<Self>, ServeError> {
+        match config.hooks_listen {
+            Some(address) => Self::bind_at(address, config, true).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn bind_at(address: SocketAddr, config: &HttpConfig, asks: bool) -> Result<Self, ServeError> {
+        let tls = config.tls.as_ref().map(|files| tls::acceptor(files, &tls::HTTP, asks)).transpose()?;
+        let failed = |source| ServeError::Bind { address, source };
+        let socket = TcpListener::bind(address).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
         Ok(Self { socket, address, tls })
     }
@@ -95,9 +109,11 @@ impl Listener {
             let (gauge, stop) = (gauge.clone(), stop.clone());
             tasks.spawn(async move {
                 gauge.inc();
-                let service = service(router, peer);
                 let served = match tls {
-                    None => watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()).await,
+                    None => {
+                        let service = service(router, peer, None);
+                        watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()).await
+                    }
                     Some(tls) => {
                         // A stop must not wait for a client that never finishes its handshake.
                         let handshake = tokio::select! {
@@ -106,6 +122,8 @@ impl Listener {
                         };
                         match handshake {
                             Some(Ok(stream)) => {
+                                let shown = ClientCertificate::of(stream.get_ref().1.peer_certificates());
+                                let service = service(router, peer, shown);
                                 watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()).await
                             }
                             Some(Err(error)) => Err(error.into()),
@@ -168,10 +186,11 @@ fn builder() -> Builder<TokioExecutor> {
     builder
 }
 
-/// The router as hyper calls it, with the client's address in each request.
+/// The router as hyper calls it, with the client's address in each request, and its certificate if it showed one.
 fn service(
     router: Router,
     peer: SocketAddr,
+    certificate: Option<ClientCertificate>,
 ) -> impl hyper::service::Service<
     http::Request<Incoming>,
     Response = axum::response::Response,
@@ -180,6 +199,9 @@ fn service(
 > + Clone {
     hyper::service::service_fn(move |mut request: http::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        if let Some(certificate) = certificate {
+            request.extensions_mut().insert(certificate);
+        }
         router.clone().oneshot(request.map(axum::body::Body::new))
     })
 }

@@ -1,4 +1,5 @@
-//! TLS (RFC 8446, RFC 5246) from two PEM files, with the protocols within it by ALPN (RFC 7301).
+//! TLS (RFC 8446, RFC 5246) from two PEM files, with the protocols within it by ALPN (RFC 7301). What must hold: a client certificate is asked for only where
+//! hooks are served, and nobody needs one to connect.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::certificate::ClientCertificates;
 use crate::config::http::TlsFiles;
 
 /// Why TLS cannot be set up.
@@ -31,8 +33,8 @@ pub enum TlsError {
 /// What HTTPS offers.
 pub const HTTP: [&str; 2] = ["h2", "http/1.1"];
 
-/// Reads certificate and key.
-pub fn acceptor(files: &TlsFiles, protocols: &[&str]) -> Result<TlsAcceptor, TlsError> {
+/// Reads certificate and key; `asks`: whether clients are asked for a certificate.
+pub fn acceptor(files: &TlsFiles, protocols: &[&str], asks: bool) -> Result<TlsAcceptor, TlsError> {
     let chain: Vec<_> = CertificateDer::pem_file_iter(&files.cert)
         .and_then(Iterator::collect)
         .map_err(|e| file(&files.cert, "certificate", &e))?;
@@ -41,10 +43,12 @@ pub fn acceptor(files: &TlsFiles, protocols: &[&str]) -> Result<TlsAcceptor, Tls
     }
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|e| file(&files.key, "private key", &e))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+    let clients = ClientCertificates::verifier(&provider);
+    let builder =
+        rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let builder =
+        if asks { builder.with_client_cert_verifier(clients) } else { builder.with_no_client_auth() };
+    let mut config = builder.with_single_cert(chain, key)?;
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -88,6 +88,8 @@ pub struct Services {
     pub settings: Vec<Setting>,
     /// What the world calls this server, without a slash at the end.
     pub public_url: String,
+    /// Where the world brings webhooks.
+    pub hooks: trigger::HookDoor,
     /// Denials, on their way to the audit trail.
     pub denials: Denials,
     /// Keys that were looked up lately.

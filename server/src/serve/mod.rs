@@ -24,12 +24,14 @@ use factotum_webhook::Webhooks;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::api::Serves;
 use crate::api::metrics::Metrics;
 use crate::config::{Config, Environment};
 use crate::http::Listener;
 use crate::mail::Mailer;
 use crate::oidc::Oidc;
 use crate::operations::organization::{SETUP_LINK_LASTS, offer_setup};
+use crate::operations::trigger::HookDoor;
 use crate::operations::{
     self, Attempts, Denials, Hashing, KeyCache, KeyUses, OperationError, Refusals, Services, UnknownKeys,
     audit, invitation,
@@ -90,7 +92,13 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     let scopes: Vec<_> = streams.iter().map(Stream::scope).collect();
     let listener = Listener::bind(&config.http).await?;
     let mail_listener = smtp::bind(&config).await?;
+    let hooks_listener = Listener::bind_hooks(&config.http).await?;
     let public_url = config.http.public_url_at(listener.address());
+    let hooks_at = hooks_listener.as_ref().map(Listener::address);
+    let hooks = HookDoor {
+        url: config.http.hooks_url_at(listener.address(), hooks_at),
+        asks_for_certificates: config.http.tls.is_some(),
+    };
     say_how_to_begin(&storage, clock.as_ref(), &public_url).await?;
     let oidc = identity_provider(&storage, &config, &public_url).await?;
 
@@ -111,6 +119,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
         limits: config.limits.clone(),
         settings: config.shown(),
         public_url: public_url.clone(),
+        hooks,
         denials: Denials::default(),
         key_cache: KeyCache::default(),
         unknown_keys: UnknownKeys::new(config.limits.unknown_keys_per_minute),
@@ -161,9 +170,19 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     }
     mail.close();
     tracing::info!(address = %listener.address(), %public_url, version = env!("CARGO_PKG_VERSION"), "listening");
-    let router = crate::api::router(Arc::clone(&services), config.proxy.clone(), config.http.tls.is_some());
+    let router = |serves| {
+        crate::api::router(Arc::clone(&services), config.proxy.clone(), config.http.tls.is_some(), serves)
+    };
     let (connections, gauge) = (config.limits.connections, services.metrics.connections.clone());
-    listener.serve(router, connections, gauge, stop, drain).await;
+    if let Some(hooks) = hooks_listener {
+        tracing::info!(address = %hooks.address(), url = %services.hooks.url, "listening for webhooks");
+        tokio::join!(
+            listener.serve(router(Serves::AllButHooks), connections, gauge.clone(), stop.clone(), drain),
+            hooks.serve(router(Serves::Hooks), connections, gauge, stop, drain),
+        );
+    } else {
+        listener.serve(router(Serves::All), connections, gauge, stop, drain).await;
+    }
 
     mail.wait().await;
     services.dispatcher.shut_down().await;

@@ -11,7 +11,7 @@ use crate::http::tls;
 pub async fn bind(config: &Config) -> Result<Option<Listener>, ServeError> {
     let Some(listen) = config.mail.listen else { return Ok(None) };
     let smtp = &config.smtp;
-    let acceptor = smtp.tls.as_ref().map(|files| tls::acceptor(files, &[])).transpose();
+    let acceptor = smtp.tls.as_ref().map(|files| tls::acceptor(files, &[], false)).transpose();
     let settings = Settings {
         listen,
         hostname: smtp.hostname.clone(),

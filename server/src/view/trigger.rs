@@ -27,6 +27,9 @@ pub struct TriggerView {
     /// email: where mail is sent to; only for those who may change triggers, as whoever has it can start the workflow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
+    /// webhook: until when the URL before leads to it too, where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_url_until: Option<String>,
     /// schedule: when it is due next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_firings: Option<Vec<FiringView>>,
@@ -137,6 +140,7 @@ impl TriggerView {
             kind: trigger.kind.as_str(),
             config: trigger.config.clone(),
             url,
+            old_url_until: None,
             address: None,
             next_firings: firings.map(|all| {
                 let delay = delay(trigger);

@@ -20,6 +20,7 @@ mod crash;
 mod data_access;
 mod erasure;
 mod first_start;
+mod hooks;
 mod invitations;
 mod key_cache;
 mod key_report;

@@ -2,12 +2,13 @@
 //! nothing of it (`Content-Security-Policy: sandbox`, `nosniff`); an internal failure says its code, not its inside.
 
 use bytes::Bytes;
+use factotum_model::trigger::FixedReply;
 use factotum_model::{ErrorCode, RequestId, RunId};
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, RETRY_AFTER,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
     X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::json;
 
 /// How long a sender should wait before it tries again, in seconds.
@@ -37,6 +38,38 @@ impl Answer {
     /// 202 with the run's id: the delivery is committed.
     pub fn accepted(run: RunId) -> Self {
         Self::of(StatusCode::ACCEPTED, "application/json", json!({"run": run}).to_string())
+    }
+
+    /// 202 with the ids of the runs of a batch: all of it is committed.
+    pub fn accepted_all(runs: &[RunId]) -> Self {
+        Self::of(StatusCode::ACCEPTED, "application/json", json!({"runs": runs}).to_string())
+    }
+
+    /// 200 with a text: what a handshake asks for.
+    pub fn text(text: String) -> Self {
+        Self::of(StatusCode::OK, "text/plain; charset=utf-8", text)
+    }
+
+    /// 200 to an origin whose CloudEvents are welcome, so many a minute.
+    pub fn welcome(origin: &str, rate: &str, methods: &[String]) -> Self {
+        let mut answer = Self::of(StatusCode::OK, "text/plain; charset=utf-8", "").allow(methods);
+        answer.set(HeaderName::from_static("webhook-allowed-origin"), origin);
+        answer.set(HeaderName::from_static("webhook-allowed-rate"), rate);
+        answer
+    }
+
+    /// What the configuration says, whatever was delivered.
+    pub fn fixed(reply: &FixedReply) -> Self {
+        let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
+        let mut answer = Self::of(status, "text/plain; charset=utf-8", reply.body.clone());
+        // What was checked when it was stored; the headers that protect browsers are not among them.
+        for (name, value) in &reply.headers {
+            if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+                answer.set(name, value);
+            }
+        }
+        answer.set(CONTENT_TYPE, &reply.content_type);
+        answer
     }
 
     /// 202 with the run's place: the delivery is committed, its outcome not there in time.
@@ -86,6 +119,13 @@ impl Answer {
         self
     }
 
+    /// With `WWW-Authenticate`, as a 401 must have it (RFC 9110 §15.5.2).
+    #[must_use]
+    pub fn authenticate(mut self, scheme: &str) -> Self {
+        self.set(WWW_AUTHENTICATE, scheme);
+        self
+    }
+
     /// With `Allow`, as a 405 must have it (RFC 9110 §15.5.6).
     #[must_use]
     pub fn allow(mut self, methods: &[String]) -> Self {
@@ -93,7 +133,7 @@ impl Answer {
         self
     }
 
-    fn set(&mut self, name: http::HeaderName, value: &str) {
+    fn set(&mut self, name: HeaderName, value: &str) {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(name, value);
         }

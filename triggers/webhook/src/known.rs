@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use factotum_model::trigger::{TriggerKind, WebhookConfig};
 use factotum_model::{AccountId, Digest, OrgId, TriggerId, WorkflowId};
-use factotum_storage::{Storage, StorageError, triggers};
+use factotum_storage::{Storage, StorageError, trigger_tokens, triggers};
 use tokio::time::Instant;
 
 use crate::stored;
@@ -45,7 +45,10 @@ impl Cache {
         }
         let read_at = Instant::now();
         let mut tx = storage.read().await?;
-        let trigger = triggers::find_by_token(&mut tx, hash).await?;
+        let trigger = match triggers::find_by_token(&mut tx, hash).await? {
+            Some(trigger) => Some(trigger),
+            None => trigger_tokens::find(&mut tx, hash, storage.clock().now()).await?,
+        };
         let Some(trigger) = trigger.filter(|t| t.kind == TriggerKind::Webhook) else { return Ok(None) };
         let (_, config) = stored::open(storage, &mut tx, &trigger).await?;
         let known = Arc::new(Known {

@@ -2,11 +2,15 @@
 //! is acknowledged before its commit; a credential never reaches the event, a log or the audit trail; nothing here knows of
 //! axum, which hands in the parts of a request, or of how a workflow is run.
 
+pub mod admit;
 pub mod answer;
 mod body;
+pub mod cloud_events;
 pub mod config;
 pub mod dedup;
+pub mod handshake;
 mod known;
+pub mod preset;
 mod rate;
 mod receive;
 pub mod refusal;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use factotum_model::trigger::Reply;
-use factotum_model::{Initiator, InitiatorKind, RequestId, RunId, TriggerId};
+use factotum_model::trigger::{DedupBy, FixedReply, Format, Reply, VerifyPreset, WebhookConfig};
+use factotum_model::{EventInput, Initiator, InitiatorKind, RequestId, RunId, Timestamp, TriggerId};
 use factotum_storage::Storage;
 use factotum_storage::accept::{Accepted, DedupKey, EventSource, NewRun, Origin};
 use http::header::USER_AGENT;
@@ -16,13 +16,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::Answer;
+use crate::cloud_events::{CloudEvent, CloudEvents};
 use crate::known::{Cache, Known};
 use crate::rate::Rates;
 use crate::refusal::Refusal;
 use crate::request::Delivery;
 use crate::tally::Tally;
 use crate::token::Token;
-use crate::{body, dedup, reply, verify};
+use crate::{admit, body, cloud_events, dedup, handshake, reply, verify};
 
 /// How often counts are written down.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -106,48 +107,54 @@ impl Webhooks {
     {
         let config = &known.config;
         let deadline = Instant::now() + Duration::from_millis(config.reply_timeout_ms);
+        admit::check(config, origin.ip, delivery.certificate)?;
+        if let Some(answer) = handshake::before_the_body(config, &delivery)? {
+            return Ok(answer);
+        }
         if !config.methods.iter().any(|m| m == delivery.method.as_str()) {
             return Err(Refusal::Method(config.methods.clone()));
         }
         delivery.check()?;
-        let payload = body::read(body, &delivery.headers, config.max_body_bytes, body::BODY_TIMEOUT).await?;
+        verify::verify_head(&config.verify, &delivery.headers)?;
+        let body = body::read(body, &delivery.headers, config.max_body_bytes, body::BODY_TIMEOUT).await?;
         let now = self.storage.clock().now();
-        verify::verify(&config.verify, &delivery.headers, &payload, now)?;
+        verify::verify(&config.verify, &delivery, &body, now)?;
+        if let Some(answer) = handshake::after_verification(config, &body)? {
+            return Ok(answer);
+        }
         // After it is known whose delivery it is: a stranger who has the URL alone uses up nothing.
         self.rates.take(known.id, config.rate).map_err(Refusal::RateLimited)?;
-        let dedup = match &config.dedup {
-            Some(dedup) => Some(DedupKey {
-                key: dedup::key(dedup, &delivery.headers)?.to_owned(),
-                expires_at: now.plus(DAY * dedup.window_days),
-            }),
-            None => None,
+        let named = config.dedup.as_ref();
+        let payload = match config.verify.preset {
+            VerifyPreset::Graph => verify::mask(body),
+            _ => body,
         };
-        let run_id = RunId::random();
+        let (name, headers, payload) = match config.format {
+            Format::Plain => {
+                let name = dedup::key(named, config.verify.preset, &delivery.headers, &payload)?;
+                (name, None, payload)
+            }
+            Format::CloudEvents => {
+                let is_named = named.is_none_or(|dedup| dedup.by() != DedupBy::None);
+                match cloud_events::read(&delivery.headers, payload)? {
+                    CloudEvents::One(event) => {
+                        (is_named.then_some(event.name), Some(event.headers), event.payload)
+                    }
+                    CloudEvents::Batch(events) => {
+                        return self.take_batch(known, &delivery, origin, events, is_named).await;
+                    }
+                }
+            }
+        };
+        let delivery = Delivery { headers: headers.unwrap_or_else(|| delivery.headers.clone()), ..delivery };
+        let new = new_run(known, delivery.into_input(&config.verify), payload, name, origin, now);
         // Watched before it can end.
-        let watcher = (config.reply == Reply::Outcome).then(|| self.storage.watch().run(run_id));
-        let new = NewRun {
-            run_id,
-            org_id: known.org_id,
-            workflow_id: known.workflow_id,
-            account_id: known.base_account,
-            initiator: Initiator { kind: InitiatorKind::Webhook, id: Some(known.id.to_string()) },
-            trigger_id: Some(known.id),
-            parent: None,
-            credential: None,
-            dedup,
-            event: EventSource::New { input: delivery.into_input(&config.verify), payload },
-            replay_of: None,
-            due_at: None,
-            origin: origin.clone(),
-        };
+        let watcher = (config.reply == Reply::Outcome).then(|| self.storage.watch().run(new.run_id));
         let accepted = self.storage.journal().accept(new).await?;
         let run = accepted.run_id();
         let request = origin.request_id.unwrap_or_else(RequestId::random);
-        match accepted {
-            Accepted::New(_) => self.tally.accepted(known.id),
-            Accepted::Duplicate(_) => self.tally.duplicate(known.id),
-        }
-        let Some(mut watcher) = watcher else { return Ok(Answer::accepted(run)) };
+        self.count(known, accepted);
+        let Some(mut watcher) = watcher else { return Ok(committed(config, run)) };
         if let Accepted::Duplicate(_) = accepted {
             // The first delivery's run: it may have ended long ago, or be about to.
             watcher = self.storage.watch().run(run);
@@ -156,6 +163,41 @@ impl Webhooks {
             }
         }
         Ok(reply::outcome(&self.storage, known.org_id, watcher, deadline, request).await)
+    }
+
+    /// Commits the events of a batch together: each is a run of its own, and the sender hears of them at once.
+    async fn take_batch(
+        &self,
+        known: &Known,
+        delivery: &Delivery,
+        origin: &Origin,
+        events: Vec<CloudEvent>,
+        is_named: bool,
+    ) -> Result<Answer, Refusal> {
+        let now = self.storage.clock().now();
+        let all = events.into_iter().map(|event| {
+            let one = Delivery { headers: event.headers, ..delivery.clone() };
+            let name = is_named.then_some(event.name);
+            new_run(known, one.into_input(&known.config.verify), event.payload, name, origin, now)
+        });
+        let answers = self.storage.journal().accept_all(all.collect()).await?;
+        let mut runs = Vec::with_capacity(answers.len());
+        for accepted in answers {
+            let accepted = accepted?;
+            self.count(known, accepted);
+            runs.push(accepted.run_id());
+        }
+        Ok(match known.config.reply {
+            Reply::Fixed => fixed(&known.config),
+            Reply::Accepted | Reply::Outcome => Answer::accepted_all(&runs),
+        })
+    }
+
+    fn count(&self, known: &Known, accepted: Accepted) {
+        match accepted {
+            Accepted::New(_) => self.tally.accepted(known.id),
+            Accepted::Duplicate(_) => self.tally.duplicate(known.id),
+        }
     }
 
     /// Counts a refusal and puts it on the record. The first of a kind is committed before the sender hears of it.
@@ -168,6 +210,44 @@ impl Webhooks {
         {
             tracing::error!(%error, trigger = %known.id, "a refusal could not be put on the record");
         }
+    }
+}
+
+/// What is said once a delivery is committed, and nothing is waited for.
+fn committed(config: &WebhookConfig, run: RunId) -> Answer {
+    match config.reply {
+        Reply::Accepted | Reply::Outcome => Answer::accepted(run),
+        Reply::Fixed => fixed(config),
+    }
+}
+
+fn fixed(config: &WebhookConfig) -> Answer {
+    config.fixed.as_ref().map_or_else(|| Answer::fixed(&FixedReply::default()), Answer::fixed)
+}
+
+fn new_run(
+    known: &Known,
+    input: EventInput,
+    payload: Vec<u8>,
+    name: Option<String>,
+    origin: &Origin,
+    now: Timestamp,
+) -> NewRun {
+    let window = DAY * dedup::window_days(known.config.dedup.as_ref());
+    NewRun {
+        run_id: RunId::random(),
+        org_id: known.org_id,
+        workflow_id: known.workflow_id,
+        account_id: known.base_account,
+        initiator: Initiator { kind: InitiatorKind::Webhook, id: Some(known.id.to_string()) },
+        trigger_id: Some(known.id),
+        parent: None,
+        credential: None,
+        dedup: name.map(|key| DedupKey { key, expires_at: now.plus(window) }),
+        event: EventSource::New { input, payload },
+        replay_of: None,
+        due_at: None,
+        origin: origin.clone(),
     }
 }
 

@@ -7,8 +7,11 @@ use factotum_model::RequestId;
 use factotum_storage::accept::AcceptError;
 use http::StatusCode;
 
+use crate::admit::AdmitError;
 use crate::answer::{Answer, RETRY_AFTER_S};
+use crate::cloud_events::CloudEventError;
 use crate::dedup::DedupError;
+use crate::handshake::HandshakeError;
 use crate::request::RequestError;
 use crate::verify::VerifyError;
 
@@ -21,6 +24,15 @@ pub enum Refusal {
     /// The trigger is paused.
     #[error("this webhook is paused; send the delivery again later")]
     Paused,
+    /// The sender is not one that the trigger admits.
+    #[error(transparent)]
+    Admit(#[from] AdmitError),
+    /// It asks whether it is expected, and is not.
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
+    /// The delivery is no CloudEvent, where the trigger takes these.
+    #[error(transparent)]
+    CloudEvent(#[from] CloudEventError),
     /// The trigger doesn't take the method.
     #[error("this webhook takes only {}", .0.join(", "))]
     Method(Vec<String>),
@@ -59,6 +71,9 @@ impl Refusal {
         match self {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "No such webhook"),
             Self::Paused => (StatusCode::SERVICE_UNAVAILABLE, "trigger_paused", "The webhook is paused"),
+            Self::Admit(e) => (StatusCode::FORBIDDEN, e.code(), "The sender is not admitted"),
+            Self::Handshake(_) => (StatusCode::FORBIDDEN, "handshake_refused", "The handshake is refused"),
+            Self::CloudEvent(_) => (StatusCode::BAD_REQUEST, "cloud_event_invalid", "No CloudEvent"),
             Self::Method(_) => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Another method is needed")
             }
@@ -91,6 +106,11 @@ impl Refusal {
             Self::Paused | Self::Unavailable => answer.retry_after(RETRY_AFTER_S),
             Self::RateLimited(wait) => answer.retry_after(seconds(wait)),
             Self::Method(allowed) => answer.allow(allowed),
+            Self::Verify(
+                VerifyError::CredentialsMissing
+                | VerifyError::CredentialsMalformed
+                | VerifyError::CredentialsMismatch,
+            ) => answer.authenticate("Bearer, Basic charset=\"UTF-8\""),
             _ => answer,
         }
     }

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use factotum_model::EventInput;
-use factotum_model::trigger::{Verify, VerifyPreset};
+use factotum_model::trigger::Verify;
+use factotum_model::{Digest, EventInput, Redacted};
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use crate::preset;
 
 /// The most header lines a delivery may have.
 pub const MAX_HEADERS: usize = 100;
@@ -22,12 +24,16 @@ pub const MAX_QUERY_BYTES: usize = 8 << 10;
 pub struct Delivery {
     /// `POST`
     pub method: Method,
+    /// The webhook's URL as the world calls it, token included: nothing below it.
+    pub url: Redacted,
     /// What follows the token, as sent: empty, or with its leading slash.
     pub path: String,
     /// What follows `?`, as sent.
     pub query: String,
     /// All its headers.
     pub headers: HeaderMap,
+    /// The digest of the client certificate that was shown in the TLS handshake, with proof of its key.
+    pub certificate: Option<Digest>,
 }
 
 /// Why a request can't become an event.
@@ -56,13 +62,10 @@ impl Delivery {
 
     /// The event that it makes, without the credentials it came with.
     pub fn into_input(self, verify: &Verify) -> EventInput {
-        let signature = match verify.preset {
-            VerifyPreset::None => None,
-            VerifyPreset::Hmac => verify.header.as_deref(),
-        };
+        let proofs = preset::proofs(verify);
         let secret = |name: &HeaderName| {
             [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].contains(name)
-                || signature.is_some_and(|s| name.as_str().eq_ignore_ascii_case(s))
+                || proofs.iter().any(|proof| proof == name.as_str())
         };
         let mut headers = BTreeMap::<String, Vec<String>>::new();
         for (name, value) in self.headers.iter().filter(|(name, _)| !secret(name)) {
@@ -82,6 +85,7 @@ fn text(value: &HeaderValue) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use factotum_model::trigger::VerifyPreset;
     use serde_json::json;
 
     fn delivery(headers: &[(&'static str, &'static [u8])]) -> Delivery {
@@ -89,7 +93,9 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap()))
             .collect();
-        Delivery { method: Method::POST, path: "/orders/7".into(), query: "a=1&b".into(), headers }
+        let url = Redacted::new("https://hooks.example/hooks/x".to_owned());
+        let (path, query) = ("/orders/7".into(), "a=1&b".into());
+        Delivery { method: Method::POST, url, path, query, headers, certificate: None }
     }
 
     #[test]
@@ -113,6 +119,21 @@ mod tests {
             json!({"kind": "webhook", "method": "POST", "path": "/orders/7", "query": "a=1&b",
                 "headers": {"x-id": ["1", "2"], "x-latin": ["Grüße"], "x-name": ["Grüße"]}})
         );
+    }
+
+    #[test]
+    fn what_proves_a_sender_is_left_out_of_every_preset() {
+        for preset in VerifyPreset::ALL {
+            let verify = Verify { preset, header: Some("X-Own".into()), ..Verify::default() };
+            let mut all =
+                delivery(&[("authorization", b"s3cret"), ("x-own", b"kept?"), ("cookie", b"s3cret")]);
+            for proof in preset::proofs(&verify) {
+                all.headers.insert(HeaderName::try_from(proof).unwrap(), HeaderValue::from_static("s3cret"));
+            }
+            let text = serde_json::to_string(&all.into_input(&verify)).unwrap();
+            assert!(!text.contains("s3cret"), "{preset:?}: {text}");
+            assert_eq!(text.contains("kept?"), preset != VerifyPreset::Hmac, "{preset:?}");
+        }
     }
 
     #[test]

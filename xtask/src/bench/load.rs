@@ -2,6 +2,7 @@
 //! cores with the server (one write and one read a request, no parsing beyond the answer's length), and an answer that
 //! is no 2xx is counted as an error, never as a result.
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -15,6 +16,8 @@ use crate::command::say;
 
 /// Answers longer than this are no answers of the guests measured here, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
+/// How many ticks a second has at the most: a poll is exact to a millisecond.
+const MAX_TICKS: u64 = 1_000;
 
 /// What to send, from the command line.
 #[derive(Debug, clap::Args)]
@@ -31,6 +34,10 @@ pub struct Options {
     /// Keep-alive connections
     #[arg(long, default_value_t = 64)]
     pub connections: usize,
+    /// Requests a second, sent when they are due whether or not those before are answered, and measured from when they were due; 0: the next as soon
+    /// as one is answered
+    #[arg(long, default_value_t = 0)]
+    pub rate: u64,
     /// Seconds that count
     #[arg(long, default_value_t = 8)]
     pub seconds: u64,
@@ -50,6 +57,39 @@ struct Connection {
     answer: Vec<u8>,
     sent_at: Instant,
     writable: bool,
+}
+
+/// What is due and not yet sent, and who can send it.
+struct Pace {
+    tick: Duration,
+    each: u64,
+    next: Instant,
+    due: VecDeque<Instant>,
+    idle: Vec<usize>,
+}
+
+impl Pace {
+    /// So many a second, in ticks no shorter than a poll is exact.
+    fn of(rate: u64) -> Option<Self> {
+        let each = rate.div_ceil(MAX_TICKS);
+        let tick = Duration::from_secs(1).mul_f64(each as f64 / rate.max(1) as f64);
+        (rate > 0).then(|| Self { tick, each, next: Instant::now(), due: VecDeque::new(), idle: Vec::new() })
+    }
+
+    /// Sends what is due over connections that wait for nothing.
+    fn send(&mut self, connections: &mut [Connection], request: &[u8]) -> anyhow::Result<()> {
+        while self.next <= Instant::now() {
+            self.due.extend((0..self.each).map(|_| self.next));
+            self.next += self.tick;
+        }
+        while let (Some(due), true) = (self.due.front().copied(), !self.idle.is_empty()) {
+            let Some(at) = self.idle.pop() else { break };
+            self.due.pop_front();
+            send(&mut connections[at], request)?;
+            connections[at].sent_at = due;
+        }
+        Ok(())
+    }
 }
 
 fn generate(options: &Options) -> anyhow::Result<Value> {
@@ -74,14 +114,19 @@ fn generate(options: &Options) -> anyhow::Result<Value> {
     let start = Instant::now() + Duration::from_secs(options.warm_up);
     let end = start + Duration::from_secs(options.seconds);
     let (mut latencies, mut errors) = (Vec::with_capacity(1 << 20), 0u64);
+    let mut pace = Pace::of(options.rate);
     while Instant::now() < end {
-        poll.poll(&mut events, Some(Duration::from_millis(100)))?;
+        let patience = pace.as_ref().map(|pace| pace.next.saturating_duration_since(Instant::now()));
+        poll.poll(&mut events, Some(patience.unwrap_or(Duration::from_millis(100))))?;
         for event in &events {
             let connection = &mut connections[event.token().0];
             if !connection.writable && event.is_writable() {
                 connection.writable = true;
                 connection.stream.set_nodelay(true)?;
-                send(connection, &request)?;
+                match &mut pace {
+                    Some(pace) => pace.idle.push(event.token().0),
+                    None => send(connection, &request)?,
+                }
             }
             while let Some(status) = receive(connection)? {
                 let now = Instant::now();
@@ -92,10 +137,21 @@ fn generate(options: &Options) -> anyhow::Result<Value> {
                         errors += 1;
                     }
                 }
-                send(connection, &request)?;
+                match &mut pace {
+                    Some(pace) => {
+                        connection.answer.clear();
+                        pace.idle.push(event.token().0);
+                    }
+                    None => send(connection, &request)?,
+                }
             }
         }
+        if let Some(pace) = &mut pace {
+            pace.send(&mut connections, &request)?;
+        }
     }
+    // What was due and never answered would be left out of the figures otherwise.
+    let late = pace.as_ref().map_or(0, |pace| pace.due.len());
     latencies.sort_unstable();
     let micros = |share: f64| {
         let rank = ((latencies.len() as f64 * share) as usize).min(latencies.len().saturating_sub(1));
@@ -104,7 +160,7 @@ fn generate(options: &Options) -> anyhow::Result<Value> {
     Ok(json!({
         "per_second": latencies.len() as f64 / options.seconds as f64,
         "p50_us": micros(0.5), "p99_us": micros(0.99), "max_us": micros(1.0),
-        "requests": latencies.len(), "errors": errors,
+        "requests": latencies.len(), "errors": errors, "late": late,
         "connections": options.connections, "seconds": options.seconds,
     }))
 }
@@ -170,9 +226,34 @@ mod tests {
     }
 
     fn measure(port: u16) -> Value {
-        let options =
-            Options { port, path: "/x".into(), body: "{}".into(), connections: 4, seconds: 1, warm_up: 0 };
+        let options = Options {
+            port,
+            path: "/x".into(),
+            body: "{}".into(),
+            connections: 4,
+            rate: 0,
+            seconds: 1,
+            warm_up: 0,
+        };
         generate(&options).unwrap()
+    }
+
+    #[test]
+    fn a_pace_is_kept() {
+        let receiver = Receiver::start().unwrap();
+        let path = "/x".to_owned();
+        let options = Options {
+            port: receiver.port(),
+            path,
+            body: "{}".into(),
+            connections: 4,
+            rate: 50,
+            seconds: 2,
+            warm_up: 0,
+        };
+        let figures = generate(&options).unwrap();
+        let requests = figures["requests"].as_u64().unwrap();
+        assert!((1..=101).contains(&requests), "never more than are due: {figures}");
     }
 
     #[test]

@@ -11,6 +11,8 @@ use super::report::Report;
 use super::{Options, Programs};
 use crate::command::{Interrupt, say, target};
 
+/// How many deliveries a second are sent in the open loop.
+const ACCEPTS_PER_SECOND: u64 = 2_000;
 /// How long the backlog of the accept figures may take to drain.
 const DRAIN: Duration = Duration::from_mins(10);
 
@@ -41,11 +43,20 @@ pub fn measure(
     for (guest, reply, connections, name) in figures {
         interrupt.check()?;
         let path = server.api().webhook(guest, &json!({"reply": reply}));
-        let figures = load(programs, server.port(), &path, connections, seconds)?;
+        let figures = load(programs, server.port(), &path, connections, 0, seconds)?;
         say(&format!("{group}: {name}: {figures}"));
         report.add(group, name, figures);
         drain(server.api(), interrupt)?;
     }
+    // Open loop: sent when due, measured from when due. The workflow is paused, so that accepting alone is measured.
+    let path = server.api().webhook("hello", &json!({"reply": "accepted"}));
+    server.api().patch("/api/v1/workflows/hello", &json!({"paused": true})).expect(200);
+    let figures = load(programs, server.port(), &path, 64, ACCEPTS_PER_SECOND, seconds)?;
+    let name = format!("webhook → accepted, {ACCEPTS_PER_SECOND} a second, runs held");
+    say(&format!("{group}: {name}: {figures}"));
+    report.add(group, &name, figures);
+    server.api().patch("/api/v1/workflows/hello", &json!({"paused": false})).expect(200);
+    drain(server.api(), interrupt)?;
     report.add(group, "resident after the load", json!({"MiB": resident_mebibytes(&server)?}));
     if options.filled > 0 {
         server.stop()?;
@@ -53,7 +64,7 @@ pub fn measure(
         server.resume()?;
         let name = format!("the first, after {} finished runs", options.filled);
         let path = server.api().webhook("hello", &json!({"reply": "outcome"}));
-        let figures = load(programs, server.port(), &path, 64, seconds)?;
+        let figures = load(programs, server.port(), &path, 64, 0, seconds)?;
         say(&format!("{group}: {name}: {figures}"));
         report.add(group, &name, figures);
     }
@@ -77,18 +88,26 @@ pub fn load(
     port: u16,
     path: &str,
     connections: u32,
+    rate: u64,
     seconds: u64,
 ) -> anyhow::Result<Value> {
     let done = Command::new(&programs.generator)
         .args(["load", "--port", &port.to_string(), "--path", path])
-        .args(["--connections", &connections.to_string(), "--seconds", &seconds.to_string()])
+        .args([
+            "--connections",
+            &connections.to_string(),
+            "--seconds",
+            &seconds.to_string(),
+            "--rate",
+            &rate.to_string(),
+        ])
         .stderr(Stdio::inherit())
         .output()
         .context("cannot run the load generator")?;
     ensure!(done.status.success(), "the load generator failed: {}", done.status);
     let all: Value =
         serde_json::from_slice(&done.stdout).context("cannot read the load generator's figures")?;
-    let keep = ["per_second", "p50_us", "p99_us", "requests", "errors"];
+    let keep = ["per_second", "p50_us", "p99_us", "requests", "errors", "late"];
     Ok(keep
         .into_iter()
         .map(|name| (name.to_owned(), all[name].clone()))

@@ -56,6 +56,6 @@ pub fn measure(programs: &Programs, seconds: u64, report: &mut Report) -> anyhow
     let _running = Running(child);
     let up = wait::poll(PATIENCE, || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(()));
     ensure!(up.is_some(), "wasmtime serve did not listen within {PATIENCE:?}");
-    report.add("wasmtime", name, server::load(programs, port, "/", 64, seconds)?);
+    report.add("wasmtime", name, server::load(programs, port, "/", 64, 0, seconds)?);
     Ok(())
 }

@@ -5,6 +5,7 @@ mod email;
 mod schedule;
 pub mod token;
 mod webhook;
+mod webhook_verify;
 
 pub use email::{Authentication, EmailConfig, MAX_MESSAGE_BYTES};
 pub use schedule::{
@@ -13,9 +14,10 @@ pub use schedule::{
 };
 pub use token::Token;
 pub use webhook::{
-    Dedup, HmacAlgorithm, MAX_BODY_BYTES, MAX_DEDUP_KEY_BYTES, MAX_RATE, MAX_REPLY_MS, Rate, Reply,
-    SignatureEncoding, Verify, VerifyPreset, WebhookConfig,
+    DEFAULT_WINDOW_DAYS, Dedup, DedupBy, FixedReply, Format, MAX_BODY_BYTES, MAX_DEDUP_KEY_BYTES, MAX_RATE,
+    MAX_REPLY_MS, Rate, Reply, WebhookConfig,
 };
+pub use webhook_verify::{HmacAlgorithm, SignatureEncoding, Verify, VerifyPreset};
 
 use serde::{Deserialize, Serialize};
 

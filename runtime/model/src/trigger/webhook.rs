@@ -1,8 +1,8 @@
-//! A webhook trigger's configuration. What must hold: a secret in it never comes out again.
+//! A webhook trigger's configuration. What must hold: a secret in it never comes out again; what an older version stored is read.
 
 use serde::{Deserialize, Serialize};
 
-use crate::redacted::Redacted;
+use super::webhook_verify::Verify;
 
 /// What the sender of a webhook is answered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,20 @@ pub enum Reply {
     Accepted,
     /// The workflow's answer, when it is there.
     Outcome,
+    /// Always the same, after the commit: what [`WebhookConfig::fixed`] says.
+    Fixed,
+}
+
+/// What a body is, beside bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Whatever it is: one delivery is one event.
+    #[default]
+    Plain,
+    /// CloudEvents 1.0 over HTTP, structured, binary or in batches: each becomes an event of its own.
+    #[serde(rename = "cloudevents")]
+    CloudEvents,
 }
 
 /// The longest time a webhook with `reply: outcome` may be kept waiting, in milliseconds.
@@ -32,9 +46,24 @@ pub struct WebhookConfig {
     pub reply: Reply,
     /// How long `outcome` waits before it answers 202 with the run's `Location`, in milliseconds.
     pub reply_timeout_ms: u64,
+    /// What `fixed` answers; 200 without a body unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fixed: Option<FixedReply>,
+    /// What a body is.
+    #[serde(skip_serializing_if = "is_plain")]
+    pub format: Format,
+    /// CloudEvents: who may ask whether deliveries are welcome (`OPTIONS` with `WebHook-Request-Origin`), by DNS name; none: anybody.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<String>,
     /// How a delivery proves where it comes from.
     pub verify: Verify,
-    /// How a repeated delivery is recognised; `None` takes each as new.
+    /// From which networks deliveries are taken; none: from anywhere.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allowed_networks: Vec<String>,
+    /// SHA-256 of the client certificates of which a sender shows one, 64 hexadecimal digits each; none: it need not show any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub client_certificates: Vec<String>,
+    /// How a repeated delivery is recognised; `None` leaves it to the preset of `verify`, or to the format.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dedup: Option<Dedup>,
     /// How many deliveries are taken; `None` takes as many as come.
@@ -51,12 +80,44 @@ impl Default for WebhookConfig {
         Self {
             reply: Reply::Accepted,
             reply_timeout_ms: 30_000,
+            fixed: None,
+            format: Format::Plain,
+            origins: Vec::new(),
             verify: Verify::default(),
+            allowed_networks: Vec::new(),
+            client_certificates: Vec::new(),
             dedup: None,
             rate: None,
             methods: vec!["POST".into(), "PUT".into(), "PATCH".into(), "GET".into(), "DELETE".into()],
             max_body_bytes: 1 << 20,
         }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_plain(format: &Format) -> bool {
+    *format == Format::Plain
+}
+
+/// An answer that is always the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FixedReply {
+    /// The status, 200 to 299.
+    pub status: u16,
+    /// The `Content-Type` of the body.
+    pub content_type: String,
+    /// More headers.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub headers: std::collections::BTreeMap<String, String>,
+    /// The body.
+    pub body: String,
+}
+
+impl Default for FixedReply {
+    fn default() -> Self {
+        let content_type = "text/plain; charset=utf-8".to_owned();
+        Self { status: 200, content_type, headers: std::collections::BTreeMap::new(), body: String::new() }
     }
 }
 
@@ -70,81 +131,55 @@ pub struct Rate {
     pub burst: u32,
 }
 
-/// How a delivery proves where it comes from.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Verify {
-    /// Whose scheme.
-    pub preset: VerifyPreset,
-    /// The secrets that are valid now; several during a rotation. Stored encrypted, never shown.
-    #[serde(skip_serializing)]
-    pub secrets: Vec<Redacted>,
-    /// `hmac`: the header that carries the signature.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub header: Option<String>,
-    /// `hmac`: the hash; `sha256` unless given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub algorithm: Option<HmacAlgorithm>,
-    /// `hmac`: how the signature is written; `hex` unless given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub encoding: Option<SignatureEncoding>,
-    /// `hmac`: what stands before the signature in the header, such as `sha256=`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prefix: Option<String>,
-    /// `hmac`: the header with the time of signing in Unix seconds; the signature is then over `<time>.<body>`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub timestamp_header: Option<String>,
-    /// `hmac`: how far that time may be from now, in seconds; 300 unless given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tolerance_s: Option<u32>,
-}
-
-/// Whose verification scheme.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// By what a repeated delivery is recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum VerifyPreset {
-    /// The secret URL is the proof.
-    #[default]
+pub enum DedupBy {
+    /// By what the preset of `verify`, or the format, names deliveries with.
+    Preset,
+    /// By a header.
+    Header,
+    /// By a value in the body, which is JSON.
+    Pointer,
+    /// By the body's bytes.
+    Body,
+    /// By nothing: each delivery is new.
     None,
-    /// An HMAC over the raw body, as configured.
-    Hmac,
-}
-
-/// RFC 2104 with which hash.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HmacAlgorithm {
-    /// SHA-1: only where a sender has nothing better.
-    Sha1,
-    /// SHA-256.
-    #[default]
-    Sha256,
-    /// SHA-512.
-    Sha512,
-}
-
-/// How a signature is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SignatureEncoding {
-    /// Hexadecimal, either case.
-    #[default]
-    Hex,
-    /// RFC 4648 base64, standard alphabet.
-    Base64,
 }
 
 /// How a repeated delivery is recognised.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dedup {
+    /// By what; unless given, by what else is given, or as the preset has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<DedupBy>,
     /// The header whose value names the delivery.
-    pub header: String,
-    /// How long a value is remembered, in days; 7 unless given, at most 90.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// Where in the body the delivery's name stands (RFC 6901).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// How long a name is remembered, in days; 7 unless given, at most 90.
     #[serde(default = "seven")]
     pub window_days: u32,
 }
 
+impl Dedup {
+    /// By what.
+    pub fn by(&self) -> DedupBy {
+        match (self.by, &self.header, &self.pointer) {
+            (Some(by), _, _) => by,
+            (None, Some(_), _) => DedupBy::Header,
+            (None, None, Some(_)) => DedupBy::Pointer,
+            (None, None, None) => DedupBy::Preset,
+        }
+    }
+}
+
+/// How long a delivery's name is remembered unless something else is set, in days.
+pub const DEFAULT_WINDOW_DAYS: u32 = 7;
+
 const fn seven() -> u32 {
-    7
+    DEFAULT_WINDOW_DAYS
 }

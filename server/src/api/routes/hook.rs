@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::State;
 use crate::api::endpoint::{Endpoint, Needs, Routes};
+use crate::http::ClientCertificate;
 use crate::operations::{Origin, Services};
 
 /// Adds the routes.
@@ -26,6 +27,7 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             .gives_raw(200, "The workflow's answer, where the trigger replies with the outcome", "*/*")
             .refuses(400, "The body, or the name of the delivery, cannot be read")
             .refuses(401, "The delivery is not verified")
+            .refuses(403, "The sender is not admitted, or its handshake is refused")
             .refuses(405, "The webhook does not take the method")
             .refuses(408, "The body did not arrive in time")
             .refuses(413, "The body is larger than the webhook takes")
@@ -49,8 +51,10 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
 #[schemars(rename = "AcceptedDelivery")]
 #[expect(dead_code, reason = "only its schema is used")]
 struct Accepted {
-    /// The id of the run that it started.
-    run: String,
+    /// The id of the run that it started; of a batch, `runs` has those.
+    run: Option<String>,
+    /// The ids of the runs that a batch of CloudEvents started, in its order.
+    runs: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +73,8 @@ async fn deliver(
     // What follows `/hooks/<token>`, as sent.
     let below = whole.splitn(4, '/').nth(3).map(|rest| format!("/{rest}")).unwrap_or_default();
     let delivery = Delivery {
+        url: services.hooks.url_of(&token),
+        certificate: parts.extensions.get::<ClientCertificate>().map(|shown| shown.0),
         method: parts.method,
         path: below,
         query: parts.uri.query().unwrap_or_default().to_owned(),

@@ -12,9 +12,10 @@ use serde::Deserialize;
 use super::{Answer, State};
 use crate::api::body::Json;
 use crate::api::endpoint::{Endpoint, Routes};
+use crate::api::form::Form;
 use crate::api::idempotency::IdempotencyKey;
-use crate::api::parameters::{Parameters, listed, page};
-use crate::operations::trigger::{self, Change, NewTrigger, Range, Sample};
+use crate::api::parameters::{Parameters, listed, page, value};
+use crate::operations::trigger::{self, Change, NewTrigger, Overlap, Range, Sample};
 use crate::operations::{Caller, Services};
 use crate::view::PageView;
 use crate::view::trigger::{BackfillView, TestedView, TriggerView};
@@ -66,7 +67,15 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
                 "Give a webhook another URL, or an e-mail trigger another address; needs each grant of its workflow",
             )
             .grant(Action::TRIGGERS_UPDATE)
-            .gives::<TriggerView>(200, "The trigger, with its new url or address; the old one leads nowhere")
+            .query_of(
+                "overlap_s",
+                Form::Count(0, trigger::MAX_OVERLAP_S),
+                "webhook: for how many seconds the old URL goes on; it leads nowhere at once unless given",
+            )
+            .gives::<TriggerView>(
+                200,
+                "The trigger, with its new url or address; the old one leads nowhere, or until old_url_until",
+            )
             .refuses(409, "The trigger is a schedule"),
             regenerate,
         )
@@ -144,14 +153,22 @@ async fn change(
     Ok(Answered(trigger::change(&services, &caller, &id, change.value).await?.view()))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegenerateQuery {
+    overlap_s: Option<String>,
+}
+
 async fn regenerate(
     services: State,
     caller: Caller,
     Path(id): Path<String>,
+    Parameters(query): Parameters<RegenerateQuery>,
     idempotency: IdempotencyKey,
 ) -> Answer<Answered<TriggerView>> {
     let once = idempotency.over(&[])?;
-    let shown = trigger::regenerate(&services, &caller, &id, once.as_ref()).await?;
+    let overlap = Overlap::seconds(value("overlap_s", query.overlap_s.as_deref())?)?;
+    let shown = trigger::regenerate(&services, &caller, &id, overlap, once.as_ref()).await?;
     Ok(Answered(shown.view()))
 }
 

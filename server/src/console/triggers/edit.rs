@@ -111,6 +111,7 @@ fn replies() -> Options {
     &[
         ("accepted", "that it is accepted, with the run's id"),
         ("outcome", "the workflow's answer, once it is there"),
+        ("fixed", "always the same, set below"),
     ]
 }
 
@@ -124,8 +125,17 @@ fn encodings() -> Options {
 
 fn presets() -> Options {
     &[
+        ("standard", "Standard Webhooks: webhook-signature"),
+        ("github", "GitHub: X-Hub-Signature-256"),
+        ("stripe", "Stripe: Stripe-Signature"),
+        ("slack", "Slack: X-Slack-Signature"),
+        ("shopify", "Shopify: X-Shopify-Hmac-Sha256"),
+        ("twilio", "Twilio: X-Twilio-Signature"),
+        ("meta", "Meta: X-Hub-Signature-256 and a verify token"),
+        ("graph", "Microsoft Graph: clientState"),
         ("hmac", "it signs the body: HMAC, as set below"),
-        ("github", "it is GitHub: HMAC in X-Hub-Signature-256"),
+        ("basic", "a name and a password"),
+        ("bearer", "a token in Authorization"),
         ("none", "not at all: who has the URL can start the workflow"),
     ]
 }
@@ -142,7 +152,21 @@ fn mechanisms() -> Options {
     &[("spf", "SPF"), ("dkim", "DKIM"), ("dmarc", "DMARC")]
 }
 
-fn methods() -> [&'static str; 7] {
+fn formats() -> Options {
+    &[("", "anything: one delivery starts one run"), ("cloudevents", "CloudEvents: each event starts a run")]
+}
+
+fn names() -> Options {
+    &[
+        ("", "what is given here, or else as the sender's scheme has it"),
+        ("header", "a header"),
+        ("pointer", "a value in its JSON"),
+        ("body", "its bytes"),
+        ("none", "nothing: each delivery is new"),
+    ]
+}
+
+pub(super) fn methods() -> [&'static str; 7] {
     METHODS
 }
 
@@ -172,7 +196,7 @@ impl FormPage {
         if self.id.is_some() {
             "empty: those that it has stay. To rotate, give the new and the old one, one a line; later the new one alone"
         } else {
-            "8 characters or more; empty: one is made, and shown once"
+            "as the sender shows it; empty: one is made, and shown once, where it is yours to choose"
         }
     }
 
@@ -232,7 +256,7 @@ impl FormPage {
 
     /// The words that stand over the form: those of no field that it has.
     fn whole(&self) -> &str {
-        const KNOWN: [&str; 39] = [
+        const KNOWN: [&str; 51] = [
             "name",
             "allow_senders",
             "require",
@@ -266,6 +290,18 @@ impl FormPage {
             "verify.timestamp_header",
             "verify.tolerance_s",
             "verify.secrets",
+            "verify.verify_token",
+            "verify.public_url",
+            "allowed_networks",
+            "client_certificates",
+            "format",
+            "origins",
+            "fixed.status",
+            "fixed.content_type",
+            "fixed.headers",
+            "fixed.body",
+            "dedup.by",
+            "dedup.pointer",
             "dedup.header",
             "dedup.window_days",
             "rate.per_minute",
@@ -284,9 +320,29 @@ impl FormPage {
         names.iter().any(|name| !self.faults.at(name).is_empty() || !self.typed.get(name).is_empty())
     }
 
+    /// Whether the settings are shown that only some schemes have.
+    fn settings_of_the_scheme(&self) -> bool {
+        let chosen = self.typed.get("verify.preset");
+        let wrong = self.faults.at("verify");
+        let elsewhere = !self.faults.exactly("verify.secrets").is_empty()
+            || !self.faults.exactly("verify.preset").is_empty();
+        matches!(chosen, "hmac" | "meta" | "twilio") || (!wrong.is_empty() && !elsewhere)
+    }
+
     /// Whether the rarer settings of a webhook are shown.
     fn rarer(&self) -> bool {
-        let wrong = ["reply_timeout_ms", "methods", "max_body_bytes", "dedup", "rate"];
+        let wrong = [
+            "reply_timeout_ms",
+            "methods",
+            "max_body_bytes",
+            "dedup",
+            "rate",
+            "fixed",
+            "format",
+            "origins",
+            "allowed_networks",
+            "client_certificates",
+        ];
         wrong.iter().any(|name| !self.faults.at(name).is_empty())
     }
 }
@@ -320,12 +376,15 @@ fn with_secret(
     mut config: serde_json::Value,
 ) -> Result<(serde_json::Value, Option<Redacted>), OperationError> {
     let verify = config.get_mut("verify").and_then(serde_json::Value::as_object_mut);
-    let Some(verify) =
-        verify.filter(|v| v.get("preset") == Some(&json!("hmac")) && !v.contains_key("secrets"))
-    else {
+    let Some(verify) = verify.filter(|v| !v.contains_key("secrets")) else {
         return Ok((config, None));
     };
-    let secret = trigger::fresh_secret()?;
+    let secret = match verify.get("preset").and_then(serde_json::Value::as_str) {
+        Some("hmac" | "github" | "bearer" | "graph") => trigger::fresh_secret()?,
+        // Hexadecimal digits are base64, too: of 48 bytes.
+        Some("standard") => Redacted::new(format!("whsec_{}", trigger::fresh_secret()?.expose())),
+        _ => return Ok((config, None)),
+    };
     verify.insert("secrets".to_owned(), json!([secret.expose()]));
     Ok((config, Some(secret)))
 }

@@ -6,6 +6,7 @@ use factotum_model::trigger::TriggerKind;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::relevant;
 use crate::console::fields::{Faults, Fields};
 use crate::operations::OperationError;
 
@@ -20,9 +21,11 @@ enum Form {
     Lines,
     /// A box that is ticked or not.
     Flag,
+    /// Names with values in one text, `Name: value` a line.
+    Pairs,
 }
 
-const WEBHOOK: [(&str, Form); 16] = [
+const WEBHOOK: [(&str, Form); 28] = [
     ("reply", Form::Text),
     ("reply_timeout_ms", Form::Number),
     ("methods", Form::Many),
@@ -34,12 +37,24 @@ const WEBHOOK: [(&str, Form); 16] = [
     ("verify.prefix", Form::Text),
     ("verify.timestamp_header", Form::Text),
     ("verify.tolerance_s", Form::Number),
+    ("verify.public_url", Form::Text),
+    ("allowed_networks", Form::Lines),
+    ("client_certificates", Form::Lines),
+    ("format", Form::Text),
+    ("origins", Form::Lines),
+    ("fixed.status", Form::Number),
+    ("fixed.content_type", Form::Text),
+    ("fixed.headers", Form::Pairs),
+    ("fixed.body", Form::Text),
+    ("dedup.by", Form::Text),
+    ("dedup.pointer", Form::Text),
     ("dedup.header", Form::Text),
     ("dedup.window_days", Form::Number),
     ("rate.per_minute", Form::Number),
     ("rate.burst", Form::Number),
-    // Not of the configuration as it is shown: it never comes out again.
+    // Not of the configuration as it is shown: they never come out again.
     (SECRETS, Form::Many),
+    (VERIFY_TOKEN, Form::Text),
 ];
 const SCHEDULE: [(&str, Form); 14] = [
     ("cron", Form::Text),
@@ -67,8 +82,10 @@ const EMAIL: [(&str, Form); 6] = [
 ];
 /// The field of the secrets, one a line.
 pub(super) const SECRETS: &str = "verify.secrets";
-/// The preset of the form that GitHub's documentation describes; in the configuration it is what it stands for.
-const GITHUB: &str = "github";
+/// Meta's verify token.
+pub(super) const VERIFY_TOKEN: &str = "verify.verify_token";
+/// Where the headers of an answer stand that is always the same.
+const HEADERS: &str = "fixed.headers";
 
 /// The fields as they stand in the form.
 #[derive(Debug, Clone, Default)]
@@ -99,14 +116,14 @@ impl Typed {
     /// What was typed, but for secrets.
     pub(super) fn read(kind: TriggerKind, fields: &Fields) -> Self {
         let mut pairs = Vec::new();
-        for (name, form) in table(kind).iter().filter(|(name, _)| *name != SECRETS) {
+        for (name, form) in table(kind).iter().filter(|(name, _)| ![SECRETS, VERIFY_TOKEN].contains(name)) {
             match form {
                 Form::Many => {
                     pairs.extend(fields.all(name).into_iter().map(|value| ((*name).to_owned(), value)));
                 }
-                Form::Lines => {
-                    let lines = fields.text(name);
-                    let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty());
+                Form::Lines | Form::Pairs => {
+                    let text = fields.text(name);
+                    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
                     pairs.extend(lines.map(|line| ((*name).to_owned(), line.to_owned())));
                 }
                 Form::Text | Form::Number | Form::Flag => {
@@ -150,7 +167,15 @@ impl Typed {
                         lines.expose().lines().map(str::trim).filter(|l| !l.is_empty()).collect();
                     (!lines.is_empty()).then(|| json!(lines))
                 }
-                Form::Many | Form::Lines => {
+                _ if *name == VERIFY_TOKEN => {
+                    fields.some_secret(VERIFY_TOKEN).map(|token| json!(token.expose()))
+                }
+                Form::Lines => {
+                    let all: Vec<String> = self.lines(name).lines().map(ToOwned::to_owned).collect();
+                    (!all.is_empty()).then(|| json!(all))
+                }
+                Form::Pairs => pairs(name, &self.lines(name))?,
+                Form::Many => {
                     let all: Vec<_> =
                         self.0.iter().filter(|(own, _)| own == name).map(|(_, value)| value).collect();
                     Some(json!(all))
@@ -163,17 +188,8 @@ impl Typed {
                 set(&mut config, name, value);
             }
         }
-        if self.get("verify.preset") == "none" {
-            // It is said that nothing is checked. A secret that is given all the same is refused: who gives one expects it to be used.
-            if let Some(verify) = config.get_mut("verify").and_then(Value::as_object_mut) {
-                verify.retain(|name, _| name == "preset" || name == "secrets");
-            }
-        }
-        if config.get("verify").is_some_and(|verify| verify["preset"] == GITHUB) {
-            set(&mut config, "verify.preset", json!("hmac"));
-            set(&mut config, "verify.header", json!("X-Hub-Signature-256"));
-            set(&mut config, "verify.prefix", json!("sha256="));
-            set(&mut config, "dedup.header", json!("X-GitHub-Delivery"));
+        if kind == TriggerKind::Webhook {
+            relevant::keep(&mut config);
         }
         Ok(Value::Object(config))
     }
@@ -197,6 +213,18 @@ fn number(name: &str, typed: &str) -> Result<Option<Value>, OperationError> {
         .map_err(|_| OperationError::invalid(name, "a whole number is expected"))
 }
 
+/// `Name: value` a line.
+fn pairs(name: &str, text: &str) -> Result<Option<Value>, OperationError> {
+    let mut object = Map::new();
+    for line in text.lines() {
+        let (header, value) = line
+            .split_once(':')
+            .ok_or_else(|| OperationError::invalid(name, "write each header as `Name: value`, one a line"))?;
+        object.insert(header.trim().to_owned(), json!(value.trim()));
+    }
+    Ok((!object.is_empty()).then_some(Value::Object(object)))
+}
+
 /// Sets `a.b` in an object; none of the tables goes deeper.
 fn set(config: &mut Map<String, Value>, name: &str, value: Value) {
     match name.split_once('.') {
@@ -214,6 +242,12 @@ fn set(config: &mut Map<String, Value>, name: &str, value: Value) {
 
 fn flatten(path: &str, value: &Value, pairs: &mut Vec<(String, String)>) {
     match value {
+        Value::Object(fields) if path == HEADERS => {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            pairs.extend(
+                fields.iter().map(|(name, value)| (path.to_owned(), format!("{name}: {}", text(value)))),
+            );
+        }
         Value::Object(fields) => {
             for (name, value) in fields {
                 let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
@@ -295,11 +329,41 @@ mod tests {
     }
 
     #[test]
-    fn github_is_what_its_documentation_says() {
-        let config =
-            config(TriggerKind::Webhook, &[("verify.preset", "github"), (SECRETS, "correct-horse")]).unwrap();
-        assert_eq!(config["verify"]["header"], "X-Hub-Signature-256");
-        assert_eq!(config["dedup"]["header"], "X-GitHub-Delivery");
+    fn only_what_the_choices_leave_room_for_is_sent() {
+        let pairs = [
+            ("verify.preset", "github"),
+            (SECRETS, "correct-horse"),
+            ("verify.header", "X-Left-Over"),
+            ("verify.tolerance_s", "5"),
+            ("reply", "accepted"),
+            ("fixed.body", "left over"),
+            ("format", "plain"),
+            ("origins", "left.example"),
+            ("dedup.by", "body"),
+            ("dedup.header", "X-Left-Over"),
+            ("dedup.window_days", "3"),
+        ];
+        let config = config(TriggerKind::Webhook, &pairs).unwrap();
+        assert_eq!(config["verify"], json!({"preset": "github", "secrets": ["correct-horse"]}));
+        assert_eq!(config["dedup"], json!({"by": "body", "window_days": 3}));
+        assert_eq!((config.get("fixed"), config.get("origins")), (None, None), "{config}");
+    }
+
+    #[test]
+    fn lists_and_headers_are_written_in_lines() {
+        let stored = json!({
+            "reply": "fixed", "fixed": {"status": 201, "headers": {"X-A": "b: c", "X-B": "d"}, "body": "x"}, "methods": ["POST"],
+            "format": "cloudevents", "origins": ["a.example", "b.example"], "allowed_networks": ["192.0.2.0/24"],
+            "verify": {"preset": "none"},
+        });
+        let typed = Typed::of(&stored);
+        assert_eq!(
+            (typed.lines("origins").as_str(), typed.lines(HEADERS).as_str()),
+            ("a.example\nb.example", "X-A: b: c\nX-B: d")
+        );
+        assert_eq!(typed.config(TriggerKind::Webhook, &sent(&[])).unwrap(), stored);
+        let wrong = config(TriggerKind::Webhook, &[("reply", "fixed"), (HEADERS, "no colon")]).unwrap_err();
+        assert!(matches!(wrong, OperationError::Invalid { field, .. } if field == HEADERS));
     }
 
     #[test]

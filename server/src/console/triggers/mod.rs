@@ -4,6 +4,8 @@
 mod backfill;
 mod edit;
 mod form;
+mod relevant;
+mod webhook;
 mod words;
 
 use std::sync::Arc;
@@ -26,7 +28,7 @@ use super::{Pages, Shown};
 use crate::api::endpoint::{Endpoint, Routes};
 use crate::api::parameters::page as page_of;
 use crate::api::routes::State;
-use crate::operations::trigger::{self, Change, Sample, Tested};
+use crate::operations::trigger::{self, Change, Overlap, Sample, Tested};
 use crate::operations::{OperationError, Services};
 use crate::view::harmless;
 use crate::view::trigger::BackfillView;
@@ -105,10 +107,7 @@ impl From<&trigger::Shown> for Summary {
             what: match trigger.kind {
                 TriggerKind::Schedule => format!("{} {}", words::when(&typed), typed.get("timezone")),
                 TriggerKind::Email => format!("mail to {}+…", typed.get("name")),
-                _ if typed.get("verify.preset") == "hmac" => {
-                    format!("signed in {}", typed.get("verify.header"))
-                }
-                _ => "not signed".to_owned(),
+                _ => webhook::proof(typed.get("verify.preset"), typed.get("verify.header")),
             },
             paused: trigger.paused_at.is_some(),
             next: next.map(|firing| FiringView::from(firing).local),
@@ -217,6 +216,7 @@ struct TriggerPage {
     backfill: Option<BackfillView>,
     /// The range that was typed.
     range: (String, String),
+    old_url_until: Option<String>,
     may_update: bool,
     may_delete: bool,
     may_run: bool,
@@ -230,56 +230,7 @@ fn facts(trigger: &Trigger, typed: &Typed) -> Vec<(&'static str, String)> {
     if trigger.kind == TriggerKind::Email {
         return email_facts(typed);
     }
-    let mut facts = Vec::new();
-    let reply = match typed.get("reply") {
-        "outcome" => format!(
-            "the workflow's answer, or after {} ms that it is accepted",
-            typed.get("reply_timeout_ms")
-        ),
-        _ => "that it is accepted, with the run's id".to_owned(),
-    };
-    facts.push(("Answers", reply));
-    if typed.get("verify.preset") == "hmac" {
-        let or = |name: &str, default: &str| match typed.get(name) {
-            "" => default.to_owned(),
-            value => value.to_owned(),
-        };
-        let prefix = typed.get("verify.prefix");
-        let after = if prefix.is_empty() { String::new() } else { format!(" after {prefix}") };
-        let algorithm = or("verify.algorithm", "sha256");
-        let how = or("verify.encoding", "hex");
-        facts.push((
-            "Signature",
-            format!("HMAC {algorithm}, {how}, in {}{after}", typed.get("verify.header")),
-        ));
-        let time = typed.get("verify.timestamp_header");
-        let fresh = if time.is_empty() {
-            "not asked for: a delivery that somebody copied can be sent again".to_owned()
-        } else {
-            format!("{time}, at most {} s from now", or("verify.tolerance_s", "300"))
-        };
-        facts.push(("Time of signing", fresh));
-        facts.push(("Secret", "stored encrypted, and never shown".to_owned()));
-    } else {
-        facts.push(("Signature", "none: who has the URL can start the workflow".to_owned()));
-    }
-    let dedup = typed.get("dedup.header");
-    let named = if dedup.is_empty() {
-        "each delivery is new".to_owned()
-    } else {
-        format!("{dedup} names a delivery, for {} days", typed.get("dedup.window_days"))
-    };
-    facts.push(("Repeated deliveries", named));
-    if !typed.get("rate.per_minute").is_empty() {
-        let (minute, burst) = (typed.get("rate.per_minute"), typed.get("rate.burst"));
-        facts.push(("Rate", format!("{minute} a minute, {burst} at once")));
-    }
-    let taken = ["POST", "PUT", "PATCH", "GET", "DELETE", "HEAD", "OPTIONS"];
-    let taken: Vec<_> = taken.into_iter().filter(|method| typed.has("methods", method)).collect();
-    facts.push(("Methods", taken.join(", ")));
-    let most = typed.get("max_body_bytes").parse().map(grouped).unwrap_or_default();
-    facts.push(("Largest body", format!("{most} bytes")));
-    facts
+    webhook::facts(typed)
 }
 
 fn email_facts(typed: &Typed) -> Vec<(&'static str, String)> {
@@ -338,6 +289,7 @@ fn of(viewer: &Viewer, shown: trigger::Shown) -> TriggerPage {
         waiting: trigger.waiting,
         backfill: None,
         range: (String::new(), String::new()),
+        old_url_until: shown.old_url_until.map(|at| at.to_string()),
         may_update: may(Action::TRIGGERS_UPDATE),
         may_delete: may(Action::TRIGGERS_DELETE),
         may_run: may(Action::WORKFLOWS_RUN),
@@ -373,8 +325,17 @@ async fn resume(services: State, viewer: Viewer, Path(id): Path<String>) -> Show
     set_paused(&services, &viewer, &id, false).await
 }
 
-async fn regenerate(services: State, viewer: Viewer, Path(id): Path<String>) -> Shown {
-    match trigger::regenerate(&services, &viewer.caller, &id, None).await {
+async fn regenerate(services: State, viewer: Viewer, Path(id): Path<String>, fields: Fields) -> Shown {
+    let asked = fields.some("overlap_s").map(|text| text.parse()).transpose();
+    let overlap = match asked {
+        Ok(seconds) => Overlap::seconds(seconds),
+        Err(_) => Err(OperationError::invalid("overlap_s", "a whole number of seconds is expected")),
+    };
+    let overlap = match overlap {
+        Ok(overlap) => overlap,
+        Err(error) => return refused(&services, &viewer, &id, error).await,
+    };
+    match trigger::regenerate(&services, &viewer.caller, &id, overlap, None).await {
         Ok(made) => Ok(page(StatusCode::OK, &TriggerPage { regenerated: true, ..of(&viewer, made) })),
         Err(error) => refused(&services, &viewer, &id, error).await,
     }

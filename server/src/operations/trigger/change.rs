@@ -3,10 +3,10 @@
 
 use factotum_model::audit::Target;
 use factotum_model::trigger::{ScheduleConfig, TriggerKind};
-use factotum_model::{Action, TriggerId};
+use factotum_model::{Action, Redacted, TriggerId};
 use factotum_schedule::Schedule;
 use factotum_storage::triggers::{self, Trigger};
-use factotum_storage::workflows;
+use factotum_storage::{trigger_tokens, workflows};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -77,7 +77,8 @@ async fn write(work: &mut Work<'_>, id: &str, change: &Change) -> Result<Shown, 
     if trigger.kind == TriggerKind::Webhook {
         let storage = &work.services.storage;
         let (token, _) = factotum_webhook::stored::open(storage, &mut work.tx, &trigger).await?;
-        return Ok(Shown { url: Some(url(work.services, &token)), ..Shown::plain(trigger) });
+        let old_url_until = trigger_tokens::until(&mut work.tx, trigger.id, work.now).await?;
+        return Ok(Shown { url: Some(url(work.services, &token)), old_url_until, ..Shown::plain(trigger) });
     }
     if trigger.kind == TriggerKind::Email {
         return email::with_address(work.services, &mut work.tx, trigger).await;
@@ -92,15 +93,21 @@ async fn webhook(work: &mut Work<'_>, before: &Trigger, config: &Value) -> Resul
     let storage = &work.services.storage;
     let (_, old) = factotum_webhook::stored::open(storage, &mut work.tx, before).await?;
     let mut given = config.clone();
+    // Of another preset they would be no secrets.
     if let Some(verify) = given.get_mut("verify").and_then(Value::as_object_mut)
-        && !verify.contains_key("secrets")
-        && verify.get("preset").and_then(Value::as_str) == Some("hmac")
-        && !old.verify.secrets.is_empty()
+        && verify.get("preset").and_then(Value::as_str) == Some(old.verify.preset.as_str())
     {
-        let kept: Vec<&String> = old.verify.secrets.iter().map(factotum_model::Redacted::expose).collect();
-        verify.insert("secrets".to_owned(), json!(kept));
+        if !verify.contains_key("secrets") && !old.verify.secrets.is_empty() {
+            let kept: Vec<&String> = old.verify.secrets.iter().map(Redacted::expose).collect();
+            verify.insert("secrets".to_owned(), json!(kept));
+        }
+        if let Some(token) = old.verify.verify_token.as_ref().filter(|_| !verify.contains_key("verify_token"))
+        {
+            verify.insert("verify_token".to_owned(), json!(token.expose()));
+        }
     }
     let config = factotum_webhook::check_config(&given).map_err(|e| wrong(&e.field, &e.problem))?;
+    work.services.hooks.check(&config)?;
     factotum_webhook::stored::update(storage, &mut work.tx, before, &config, work.now).await?;
     Ok(())
 }

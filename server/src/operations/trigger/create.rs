@@ -83,6 +83,7 @@ async fn write(work: &mut Work<'_>, new: &NewTrigger) -> Result<Shown, Operation
 
 async fn webhook(work: &mut Work<'_>, workflow: &Workflow, config: &Value) -> Result<Shown, OperationError> {
     let config = factotum_webhook::check_config(config).map_err(|e| wrong(&e.field, &e.problem))?;
+    work.services.hooks.check(&config)?;
     let mut entropy = [0; factotum_webhook::token::ENTROPY_BYTES];
     getrandom::fill(&mut entropy).map_err(no_randomness)?;
     let (storage, caller) = (&work.services.storage, work.caller);

@@ -4,6 +4,7 @@ mod backfill;
 mod change;
 mod create;
 mod delete;
+mod door;
 mod email;
 mod fire;
 mod preview;
@@ -16,12 +17,14 @@ pub use backfill::{Backfilled, Range, backfill};
 pub use change::{Change, change};
 pub use create::{NewTrigger, create};
 pub use delete::delete;
+pub use door::HookDoor;
 pub use preview::{Preview, preview};
 pub use read::{get, list};
-pub use regenerate::regenerate;
+pub use regenerate::{MAX_OVERLAP_S, Overlap, regenerate};
 pub use secret::fresh_secret;
 pub use test::{Sample, Tested, test};
 
+use factotum_model::Timestamp;
 use factotum_schedule::{Firing, Schedule};
 use factotum_storage::triggers::Trigger;
 
@@ -40,6 +43,8 @@ pub struct Shown {
     pub url: Option<String>,
     /// email: where mail is sent to, for those who may read it.
     pub address: Option<String>,
+    /// webhook: until when the URL before leads to it too, where it does.
+    pub old_url_until: Option<Timestamp>,
     /// schedule: when it is due next.
     pub firings: Option<Vec<Firing>>,
 }
@@ -47,19 +52,20 @@ pub struct Shown {
 impl Shown {
     /// Without what only a kind has.
     fn plain(trigger: Trigger) -> Self {
-        Self { trigger, url: None, address: None, firings: None }
+        Self { trigger, url: None, address: None, old_url_until: None, firings: None }
     }
 
     /// As the world sees it.
     pub fn view(&self) -> TriggerView {
         let mut view = TriggerView::new(&self.trigger, self.url.clone(), self.firings.as_deref());
         view.address.clone_from(&self.address);
+        view.old_url_until = self.old_url_until.map(|at| at.to_string());
         view
     }
 }
 
 fn url(services: &Services, token: &factotum_webhook::Token) -> String {
-    format!("{}/hooks/{}", services.public_url, token.expose())
+    services.hooks.shown(token)
 }
 
 fn upcoming(services: &Services, schedule: &Schedule) -> Vec<Firing> {

@@ -5,7 +5,7 @@ use factotum_model::trigger::{ScheduleConfig, TriggerKind};
 use factotum_model::{Action, TriggerId, authorize};
 use factotum_schedule::Schedule;
 use factotum_storage::triggers::{self, Trigger};
-use factotum_storage::{Tx, workflows};
+use factotum_storage::{Tx, trigger_tokens, workflows};
 
 use super::{Shown, email, upcoming, url};
 use crate::operations::{Caller, Listed, OperationError, Page, Services};
@@ -61,11 +61,11 @@ async fn shown(
             Ok(Shown::plain(trigger))
         };
     }
-    let link = if trigger.kind == TriggerKind::Webhook && may_change {
+    let (link, old_url_until) = if trigger.kind == TriggerKind::Webhook && may_change {
         let (token, _) = factotum_webhook::stored::open(&services.storage, tx, &trigger).await?;
-        Some(url(services, &token))
+        (Some(url(services, &token)), trigger_tokens::until(tx, trigger.id, services.now()).await?)
     } else {
-        None
+        (None, None)
     };
     let config: Option<ScheduleConfig> = (trigger.kind == TriggerKind::Schedule)
         .then(|| serde_json::from_value(trigger.config.clone()).ok())
@@ -73,5 +73,5 @@ async fn shown(
     let schedule = config.and_then(|c| Schedule::parse(&c).ok());
     let firings =
         schedule.map(|s| if trigger.paused_at.is_some() { Vec::new() } else { upcoming(services, &s) });
-    Ok(Shown { url: link, firings, ..Shown::plain(trigger) })
+    Ok(Shown { url: link, old_url_until, firings, ..Shown::plain(trigger) })
 }

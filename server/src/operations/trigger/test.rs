@@ -53,9 +53,11 @@ pub async fn test(
             return Ok(Tested { answer: Answer::accepted(run), run: Some(run) });
         }
     };
-    let delivery = sample::delivery(&config, &sent.content_type, &sent.body, &name, services.now());
+    let url = services.hooks.url_of(token.expose());
+    let sample = sample::delivery(&config, &url, (&sent.content_type, &sent.body), &name, services.now());
+    let (delivery, body) = sample;
     let origin = caller.stored_origin();
-    let answer = services.webhooks.receive(token.expose(), delivery, origin, Full::new(sent.body)).await;
+    let answer = services.webhooks.receive(token.expose(), delivery, origin, Full::new(body)).await;
     Ok(Tested { run: run_of(&answer), answer })
 }
 

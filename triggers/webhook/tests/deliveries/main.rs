@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use factotum_model::trigger::HmacAlgorithm;
-use factotum_model::{ErrorCode, EventInput};
+use factotum_model::{Clock as _, ErrorCode, EventInput, TriggerId};
 use factotum_storage::finish::{End, Finished};
 use factotum_storage::{events, organizations, runs, triggers};
-use factotum_webhook::{check_config, stored, verify};
+use factotum_webhook::{Token, check_config, stored, verify};
 use http::Method;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +31,18 @@ async fn end_next(world: &World, end: End) {
     };
     let run = Arc::new(batch.runs[0].clone());
     assert!(world.storage.journal().finish(Finished { run, end, log: None, usage: None }).await.unwrap());
+}
+
+/// Gives a trigger another token; the one before goes on for a while, if one is given.
+async fn regenerated(world: &World, id: TriggerId, entropy: u8, overlap: Option<Duration>) -> Token {
+    let now = world.clock.now();
+    let mut tx = world.storage.write().await.unwrap();
+    let before = triggers::get(&mut tx, world.org.id, id).await.unwrap().unwrap();
+    let until = overlap.map(|overlap| now.plus(overlap));
+    let made = stored::regenerate(&world.storage, &mut tx, &before, &[entropy; 20], until, now).await;
+    tx.commit().await.unwrap();
+    world.webhooks.forget(id);
+    made.unwrap().unwrap()
 }
 
 on_both! {
@@ -112,6 +124,68 @@ on_both! {
         let mut tx = world.storage.read().await.unwrap();
         let counts = triggers::get(&mut tx, world.org.id, trigger.id).await.unwrap().unwrap().counts;
         assert_eq!((counts.accepted, counts.duplicates, counts.rejected), (3, 1, 1));
+    }
+
+    async fn a_batch_of_cloud_events_is_committed_whole_and_each_event_once(world: &World) {
+        let (trigger, token) = world.hook(json!({"format": "cloudevents"})).await;
+        let event = |id: &str| json!({"specversion": "1.0", "id": id, "source": "/shop", "type": "t", "data": id});
+        let batch = json!([event("1"), event("2"), event("1")]).to_string();
+        let kind = [("content-type", "application/cloudevents-batch+json")];
+        let answer = json(&world.send(&token, &kind, batch.as_bytes()).await);
+        let runs: Vec<_> = answer["runs"].as_array().unwrap().iter().map(|run| run.as_str().unwrap()).collect();
+        assert_eq!((runs.len(), runs[0] == runs[2], runs[0] == runs[1]), (3, true, false), "{answer}");
+        assert_eq!(world.due().await, 2);
+        let single = [("content-type", "application/cloudevents+json")];
+        let again = json(&world.send(&token, &single, event("2").to_string().as_bytes()).await);
+        assert_eq!(again["run"], runs[1], "in another mode it is the same event");
+        let mut tx = world.storage.read().await.unwrap();
+        let run = runs::get(&mut tx, world.org.id, runs[1].parse().unwrap()).await.unwrap().unwrap();
+        let (stored, _) = events::get(&mut tx, world.org.id, run.event_id).await.unwrap().unwrap();
+        assert_eq!(stored.payload, event("2").to_string().into_bytes());
+        let EventInput::Webhook { headers, .. } = &stored.input else { panic!("{stored:?}") };
+        assert_eq!((&headers["ce-id"][0], &headers["ce-source"][0]), (&"2".to_owned(), &"/shop".to_owned()));
+        drop(tx);
+        // One that is none refuses the whole batch.
+        let bad = json!([event("3"), {"id": "4"}]).to_string();
+        let answer = world.send(&token, &kind, bad.as_bytes()).await;
+        assert_eq!((answer.status.as_u16(), json(&answer)["code"].as_str().unwrap().to_owned()), (400, "cloud_event_invalid".into()));
+        assert_eq!(world.due().await, 0, "nothing of it");
+        assert_eq!(json(&world.send(&token, &kind, b"[]").await), json!({"runs": []}));
+        let mut tx = world.storage.write().await.unwrap();
+        triggers::set_paused(&mut tx, world.org.id, trigger.id, true, trigger.created_at).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(world.send(&token, &kind, batch.as_bytes()).await.status, 503);
+    }
+
+    async fn an_old_token_leads_here_until_its_time_is_up(world: &World) {
+        let (trigger, first) = world.hook(json!({})).await;
+        let minute = Some(Duration::from_mins(1));
+        let second = regenerated(world, trigger.id, 1, minute).await;
+        for token in [&first, &second] {
+            assert_eq!(world.send(token, &[], b"{}").await.status, 202);
+        }
+        // The next regeneration ends the first one's time.
+        let third = regenerated(world, trigger.id, 2, minute).await;
+        assert_eq!(world.send(&first, &[], b"{}").await.status, 404);
+        assert_eq!(world.send(&second, &[], b"{}").await.status, 202);
+        world.clock.advance(Duration::from_mins(1));
+        world.webhooks.forget(trigger.id);
+        assert_eq!(world.send(&second, &[], b"{}").await.status, 404);
+        let fourth = regenerated(world, trigger.id, 3, None).await;
+        assert_eq!(world.send(&third, &[], b"{}").await.status, 404);
+        assert_eq!(world.send(&fourth, &[], b"{}").await.status, 202);
+    }
+
+    async fn a_fixed_reply_is_the_same_for_new_and_repeated_deliveries(world: &World) {
+        let fixed = json!({"status": 201, "content_type": "text/xml", "body": "<Response/>", "headers": {"X-Shop": "7"}});
+        let (_, token) = world.hook(json!({"reply": "fixed", "fixed": fixed, "dedup": {"by": "body"}})).await;
+        for _ in 0..2 {
+            let answer = world.send(&token, &[], b"{}").await;
+            assert_eq!((answer.status.as_u16(), &answer.body[..]), (201, &b"<Response/>"[..]));
+            assert_eq!((&answer.headers["content-type"], &answer.headers["x-shop"]), (&"text/xml".parse().unwrap(), &"7".parse().unwrap()));
+            assert_eq!(answer.headers["content-security-policy"], "sandbox");
+        }
+        assert_eq!(world.due().await, 1);
     }
 
     async fn a_flood_of_refusals_makes_two_entries(world: &World) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use factotum_model::workflow::{Limits, RetryPolicy};
-use factotum_model::{Clock, Digest, Grants, PluginId, RunId, Timestamp, WorkflowId};
+use factotum_model::{Clock, Digest, Grants, PluginId, Redacted, RunId, Timestamp, WorkflowId};
 use factotum_storage::accept::Origin;
 use factotum_storage::audit_entries::{self, AuditFilter};
 use factotum_storage::organizations::{self, Organization};
@@ -123,7 +123,9 @@ impl World {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
             .collect();
-        let delivery = Delivery { method, path: "/orders".into(), query: "a=1".into(), headers };
+        let url = Redacted::new(format!("https://hooks.example/hooks/{token}"));
+        let (path, query) = ("/orders".into(), "a=1".into());
+        let delivery = Delivery { method, url, path, query, headers, certificate: None };
         let body = Full::new(Bytes::copy_from_slice(body));
         self.webhooks.receive(token, delivery, Origin::default(), body).await
     }
