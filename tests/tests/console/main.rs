@@ -9,12 +9,13 @@ mod chromium;
 mod dead_letters;
 mod first_steps;
 mod flows;
+mod from_first_start;
 mod hostile_pages;
 mod log_in;
-mod mail_addresses;
 mod mail;
+mod mail_addresses;
 mod members;
-mod new_user;
+
 mod overview;
 mod plugins;
 mod provider;
