@@ -34,7 +34,7 @@ fn secret(preset: VerifyPreset) -> Vec<Redacted> {
         VerifyPreset::None => &[],
         VerifyPreset::Standard => &[
             "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-            "whpk_6kppNTgYoTDO5spjf2bSHdyn4ZgSvLtvkdVZpGGd2CA=",
+            "whpk_iz+GIBwd68CPfCQmSCYMBg2ZE2AFxnnsnAHUg5Agoy8=",
         ],
         VerifyPreset::Basic => &["ann:4f1c9be0a7d2435f9e8b6c0d1a2f3e4b"],
         _ => &["4f1c9be0a7d2435f9e8b6c0d1a2f3e4b", "0c6e5a7f1b2d4938a7b6c5d4e3f20116"],

@@ -263,7 +263,7 @@ mod tests {
         assert!(refused(&|e| e["Upper-Case"] = json!("x")).contains("Upper-Case"));
         assert!(
             refused(&|e| for at in 0..80 {
-                e[format!("a{at}")] = json!(1)
+                e[format!("a{at}")] = json!(1);
             })
             .contains("too many")
         );

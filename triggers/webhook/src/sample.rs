@@ -170,7 +170,7 @@ mod tests {
             hmac(json!({"algorithm": "sha1", "encoding": "base64"})),
             hmac(json!({"algorithm": "sha512", "prefix": "v1, "})),
             with(
-                json!({"preset": "standard", "secrets": ["whpk_AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "whsec_c2VjcmV0"]}),
+                json!({"preset": "standard", "secrets": ["whpk_iz+GIBwd68CPfCQmSCYMBg2ZE2AFxnnsnAHUg5Agoy8=", "whsec_c2VjcmV0"]}),
             ),
             with(json!({"preset": "github", "secrets": ["correct-horse"]})),
             with(json!({"preset": "stripe", "secrets": ["whsec_x"]})),

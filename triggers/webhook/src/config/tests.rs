@@ -17,7 +17,7 @@ fn what_the_contract_shows_is_taken() {
         json!({"verify": {"preset": "meta", "secrets": ["s"], "verify_token": "a token of ours"}}),
         json!({"verify": {"preset": "graph", "secrets": ["client-state"]}, "dedup": {"pointer": "/value/0/id"}}),
         json!({"verify": {"preset": "basic", "secrets": ["ann:a password"]}}),
-        json!({"verify": {"preset": "bearer", "secrets": ["a long token"]}}),
+        json!({"verify": {"preset": "bearer", "secrets": ["a-long-token"]}}),
         json!({"format": "cloudevents", "origins": ["a.example"], "dedup": {"window_days": 1}}),
         json!({"allowed_networks": ["192.0.2.0/24", "::1"], "client_certificates": ["ab".repeat(32)]}),
         json!({"reply": "fixed"}),

@@ -71,7 +71,7 @@ fn rfc_test_vectors() {
 #[test]
 fn each_secret_of_a_rotation_is_valid_and_no_other() {
     let mut rotating = github();
-    rotating.secrets.insert(0, factotum_model::Redacted::new("the new one".into()));
+    rotating.secrets.insert(0, Redacted::new("the new one".into()));
     let sent = headers(&[("x-hub-signature-256", GITHUB)]);
     assert_eq!(check(&rotating, &sent, b"Hello, World!", NOW), Ok(()));
     rotating.secrets.pop();
