@@ -121,7 +121,7 @@ impl From<&trigger::Shown> for Summary {
                 TriggerKind::Schedule => {
                     format!("{} fired, {} left out", grouped(counts.accepted), grouped(counts.rejected))
                 }
-                _ => String::new(),
+                TriggerKind::Edi => String::new(),
             },
         }
     }
