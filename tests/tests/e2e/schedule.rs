@@ -186,7 +186,8 @@ on_both_backends! {
 fn the_nightly_example_closes_each_day_once_and_in_order() {
     let server = Server::start(factotum_tests::Backend::Sqlite);
     let api = server.api();
-    api.deploy("nightly", &["kv:read:nightly", "kv:write:nightly"]);
+    let grants = json!(["kv:read:nightly", "kv:write:nightly"]);
+    api.deploy_with("nightly", &json!({"grants": grants, "retry": {"attempts": 5, "backoff_ms": 100}}));
     let config = json!({
         "cron": "30 2 * * *", "timezone": "Europe/Berlin", "missed": {"policy": "all", "window_s": 604_800},
         "overlap": "queue_all", "jitter_s": 600,

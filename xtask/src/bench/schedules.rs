@@ -99,7 +99,7 @@ fn fill(owner: &Owner, count: u64, first_ms: u64) -> anyhow::Result<()> {
             format!(
                 "(WITH RECURSIVE c(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM c WHERE n + 1 < {count}) SELECT n FROM c)"
             ),
-            "unhex(printf('0190000000007e0080%014x', s.n))".to_owned(),
+            "CAST(printf('%016d', s.n) AS BLOB)".to_owned(),
             format!(
                 "strftime('%Y-%m-%dT%H:%M:%S', {0} / 1000, 'unixepoch') || printf('.%03dZ', {0} % 1000)",
                 ms("s.n")

@@ -205,7 +205,7 @@ on_both! {
         let node = Node::start(&world.storage);
         let witness = world.schedule(json!({"cron": "* * * * *"})).await;
         // Just before its turn it has not fired, at its turn it has.
-        world.advance(MINUTE + delay - Duration::from_millis(1));
+        world.advance((MINUTE + delay).saturating_sub(Duration::from_millis(1)));
         node.changed();
         world.wait("another to fire", async || !world.fired(witness).await.is_empty()).await;
         if !delay.is_zero() {
