@@ -37,9 +37,8 @@ pub async fn begin(
         let (letter, known, sent): (Uuid, Vec<u8>, Option<i64>) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let same = known == digest.0;
         return Ok(match (call, sent) {
-            (Call::Numbered(_), _) if !same => Begun::Changed,
             // What was not sent is not sent in another form under the same id.
-            (Call::Keyed(_), None) if !same => Begun::Changed,
+            (Call::Numbered(_), _) | (Call::Keyed(_), None) if !same => Begun::Changed,
             (_, Some(_)) => Begun::Sent(letter),
             (_, None) => Begun::ToSend(letter),
         });
