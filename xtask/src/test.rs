@@ -10,8 +10,15 @@ use crate::command::{Interrupt, cargo, is_there, say, step, target};
 use crate::{console, fuzz, guests, mail, ocsf, oidc, postgres, schemathesis, signers, tidy};
 
 /// The guests with tests of their own, and what they are made with.
-const NATIVE_GUESTS: [&str; 7] =
-    ["factotum-sdk", "github-issues", "invoice-mailbox", "nightly", "order-intake", "order-report", "word-count"];
+const NATIVE_GUESTS: [&str; 7] = [
+    "factotum-sdk",
+    "github-issues",
+    "invoice-mailbox",
+    "nightly",
+    "order-intake",
+    "order-report",
+    "word-count",
+];
 
 /// How much to test.
 #[derive(Debug, clap::Args)]
