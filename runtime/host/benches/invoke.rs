@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use factotum_host::{
-    ChildCall, ChildEnd, ChildError, Host, HostConfig, Interrupt, Invocation, KvEntry, PortError, Ports,
-    StopReason,
+    ChildCall, ChildEnd, ChildError, Host, HostConfig, Interrupt, Invocation, KvEntry, MailCall, MailError,
+    PortError, Ports, StopReason,
 };
 use factotum_model::run::RunContext;
 use factotum_model::workflow::Limits;
@@ -167,6 +167,10 @@ impl Ports for Nothing {
 
     async fn child_end(&self, _: RunId) -> Result<ChildEnd, ChildError> {
         Err(ChildError::NotFound("no child".to_owned()))
+    }
+
+    async fn send_mail(&self, _: MailCall) -> Result<String, MailError> {
+        Err(MailError::Unavailable("no relay".to_owned()))
     }
 
     async fn http_begins(

@@ -39,7 +39,7 @@ impl Keys {
         format!("v=DKIM1; k=ed25519; p={}", STANDARD.encode(self.ed().public_key()))
     }
 
-    pub fn rsa_record(&self) -> String {
+    pub fn rsa_record() -> String {
         format!("v=DKIM1; k=rsa; p={}", STANDARD.encode(Self::rsa().public_key()))
     }
 
@@ -47,7 +47,7 @@ impl Keys {
         signed(self.ed(), domain, selector, mail)
     }
 
-    pub fn by_rsa(&self, domain: &str, mail: &str) -> String {
+    pub fn by_rsa(domain: &str, mail: &str) -> String {
         signed(Self::rsa(), domain, "rsa", mail)
     }
 }
