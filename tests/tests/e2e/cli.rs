@@ -115,7 +115,7 @@ fn runs_are_listed_read_cancelled_and_replayed() {
     // A dead letter is found as one, and dismissed once.
     api.deploy_with("flaky", &json!({"retry": {"attempts": 2, "backoff_ms": 1}}));
     let dead = text(&api.run("flaky", &json!({"until": 9}))["id"]);
-    assert_eq!(names(&cli.json(&["run", "list", "--dead-letters"]), "id"), [dead.clone()]);
+    assert_eq!(names(&cli.json(&["run", "list", "--dead-letters"]), "id"), [dead.as_str()]);
     assert_eq!(cli.json(&["run", "dismiss", &dead])["id"], dead.as_str());
     assert!(names(&cli.json(&["run", "list", "--dead-letters"]), "id").is_empty());
     cli.refused(1, &["run", "dismiss", &dead]);

@@ -230,8 +230,8 @@ mod tests {
 
     use super::*;
 
-    fn mail(from: &str, size: Option<u64>, binary: bool, utf8: bool) -> Result<Command, CommandError> {
-        Ok(Command::Mail(Mail { from: from.into(), size, binary, utf8 }))
+    fn mail(from: &str, size: Option<u64>, binary: bool, utf8: bool) -> Command {
+        Command::Mail(Mail { from: from.into(), size, binary, utf8 })
     }
 
     #[test]
@@ -245,10 +245,10 @@ mod tests {
             ("LHLO mx", Ok(Command::Hello(Greeting::Lhlo, "mx".into()))),
             ("EHLO", Err(who)),
             ("EHLO a b", Err(who)),
-            ("MAIL FROM:<>", mail("", None, false, false)),
-            ("mail from: <a@b> size=12 body=8bitmime", mail("a@b", Some(12), false, false)),
-            ("MAIL FROM:<a@b> BODY=BINARYMIME SMTPUTF8", mail("a@b", None, true, true)),
-            ("MAIL FROM:<jürgen@b> SMTPUTF8", mail("jürgen@b", None, false, true)),
+            ("MAIL FROM:<>", Ok(mail("", None, false, false))),
+            ("mail from: <a@b> size=12 body=8bitmime", Ok(mail("a@b", Some(12)), false, false)),
+            ("MAIL FROM:<a@b> BODY=BINARYMIME SMTPUTF8", Ok(mail("a@b", None, true, true))),
+            ("MAIL FROM:<jürgen@b> SMTPUTF8", Ok(mail("jürgen@b", None, false, true))),
             ("MAIL FROM:<jürgen@b>", Err(CommandError::NeedsUtf8)),
             ("MAIL FROM:<a@b>SIZE=12", Err(CommandError::Sender)),
             ("MAIL FROM:<a@b> SIZE=+12", Err(CommandError::Parameter)),

@@ -76,13 +76,10 @@ impl<'s> Session<'s> {
                     if wire.flush().await.is_err() {
                         return;
                     }
-                    match wire.secure(acceptor).await {
-                        Ok(secured) => wire = secured,
-                        Err(_) => {
-                            self.shared.observer.refused("handshake");
-                            return;
-                        }
-                    }
+                    let Ok(secured) = wire.secure(acceptor).await else {
+                        return self.shared.observer.refused("handshake");
+                    };
+                    wire = secured;
                     // What the client said before it may be somebody else's words (RFC 3207 §4.2).
                     (self.secure, self.hello, self.transaction) = (true, None, None);
                 }
