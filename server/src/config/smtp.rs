@@ -85,7 +85,7 @@ mod tests {
     fn refusal(settings: &[(&str, &str)]) -> String {
         let set = |(key, value): &(&str, &str)| (format!("FACTOTUM_SMTP_{key}"), (*value).to_owned());
         let environment: Environment = settings.iter().map(set).collect();
-        Config::load(&[], &environment, None).map(|_| String::new()).unwrap_or_else(|e| e.to_string())
+        Config::load(&[], &environment, None).map_or_else(|e| e.to_string(), |_| String::new())
     }
 
     #[test]

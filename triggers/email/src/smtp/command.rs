@@ -246,7 +246,7 @@ mod tests {
             ("EHLO", Err(who)),
             ("EHLO a b", Err(who)),
             ("MAIL FROM:<>", Ok(mail("", None, false, false))),
-            ("mail from: <a@b> size=12 body=8bitmime", Ok(mail("a@b", Some(12)), false, false)),
+            ("mail from: <a@b> size=12 body=8bitmime", Ok(mail("a@b", Some(12), false, false))),
             ("MAIL FROM:<a@b> BODY=BINARYMIME SMTPUTF8", Ok(mail("a@b", None, true, true))),
             ("MAIL FROM:<jürgen@b> SMTPUTF8", Ok(mail("jürgen@b", None, false, true))),
             ("MAIL FROM:<jürgen@b>", Err(CommandError::NeedsUtf8)),
