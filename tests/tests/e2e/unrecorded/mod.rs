@@ -84,6 +84,7 @@ on_both_backends! {
         let (_, narrow) = &world.narrow;
         failed("a denial", &narrow.get("/api/v1/audit"));
         failed("a wrong password", &Browser::at(world.server.base()).log_in("admin@example.com", "not the right one"));
+        assert!(world.mail("the second").starts_with("451 "), "it was not taken, so it was not said to be");
         world.commands(false);
         world.wait_for_the_clock();
         let after = (owner.dump(NO_ACTION).unwrap(), entries(&owner));
@@ -98,6 +99,7 @@ on_both_backends! {
 
         let done: Vec<Answer> = operations.iter().map(|operation| requests::ask(&world, operation)).collect();
         world.commands(true);
+        assert_eq!(world.mail("the second"), "250 2.0.0");
         let recorded = entries_of_requests(&world);
         let mut on_record = 0;
         for (operation, (refused, done)) in operations.iter().zip(refused.iter().zip(&done)) {

@@ -100,6 +100,7 @@ pub fn ask(world: &World, operation: &Operation) -> Answer {
         "putWorkflow" => api.put("/api/v1/workflows/made", &json!({"plugin": "echo@1.0.0", "grants": []})),
         "runWorkflow" => api.post("/api/v1/workflows/echo/runs", &json!({"n": 1})),
         "tailAudit" => events::begin(api, &operation.path).unwrap(),
+        "getEventAttachment" => api.get(&format!("/api/v1/events/{}/attachments/0", the("mail's event"))),
         _ if operation.path.starts_with("/hooks/") => deliver(world, operation),
         _ if operation.method == "GET" => read(world, operation),
         other => panic!(

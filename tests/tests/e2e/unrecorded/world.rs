@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use factotum_tests::browser::PASSWORD;
 use factotum_tests::identity_provider::Script;
+use factotum_tests::smtp::Smtp;
 use factotum_tests::{
     Api, Backend, Browser, IdentityProvider, Server, Settings, in_seconds, wait_until, wait_within,
 };
@@ -39,7 +40,8 @@ impl World {
     pub fn new(backend: Backend) -> Self {
         let mut provider = IdentityProvider::start(Script::Certified, &json!({})).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let settings = Settings { port: Some(provider.server_port()), ..Settings::on(backend).unwrap() };
+        let settings = Settings::on(backend).and_then(Settings::with_smtp).unwrap();
+        let settings = Settings { port: Some(provider.server_port()), ..settings };
         let toml = provider.toml("allowed_domains = [\"example.com\"]\norganization = \"Test\"")
             + &format!("\n[mail]\nrelay = \"file:{}\"\n", folder.path().display());
         let server = Server::launch(settings.toml(&toml)).unwrap();
@@ -58,6 +60,7 @@ impl World {
             folder,
         };
         world.workflows();
+        world.mailbox();
         world.access();
         world.members();
         world.sessions();
@@ -121,6 +124,27 @@ impl World {
             ("workflows", "echo".to_owned()),
             ("plugins", plugin),
         ]);
+    }
+
+    /// An address, and a mail with a file that came there.
+    fn mailbox(&mut self) {
+        let config = json!({"name": "intake", "authentication": "ignore"});
+        let trigger = self.server.api().trigger("echo", "email", &config);
+        self.things.insert("address", text(&trigger["address"]));
+        assert_eq!(self.mail("the first"), "250 2.0.0");
+        let of_it = format!("/api/v1/runs?trigger={}", text(&trigger));
+        let run = wait_until("the mail's run", || self.server.api().all(&of_it).pop());
+        self.things.insert("mail's event", text(&run["event"]));
+    }
+
+    /// Sends a mail to the address; what the server says to it.
+    pub fn mail(&self, subject: &str) -> String {
+        let mail = format!(
+            "From: ann@example.com\r\nSubject: {subject}\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; name=note.txt\r\n\
+             Content-Disposition: attachment; filename=note.txt\r\n\r\nhello\r\n"
+        );
+        let mut smtp = Smtp::greeted(self.server.smtp_port()).unwrap();
+        smtp.deliver("ann@example.com", self.the("address"), mail.as_bytes()).unwrap().short()
     }
 
     fn access(&mut self) {
