@@ -125,9 +125,7 @@ impl Field {
         if self.name != DAY_OF_WEEK {
             return None;
         }
-        let at = text
-            .find('#')
-            .or_else(|| text.len().checked_sub(1).filter(|at| text[*at..].eq_ignore_ascii_case("L")))?;
+        let at = text.find('#').or_else(|| text.ends_with(['l', 'L']).then(|| text.len() - 1))?;
         Some((self.value(&text[..at])?, &text[at..]))
     }
 }
@@ -159,5 +157,14 @@ mod tests {
         }
         assert!(minute.rewrite("1,,2").is_err());
         assert!(minute.rewrite("").is_err());
+    }
+
+    #[test]
+    fn a_day_of_the_week_may_end_in_any_character() {
+        let week = &FIELDS[5];
+        for text in ["0\u{7b3}", "\u{7b3}", "", "L\u{7b3}"] {
+            assert_eq!(week.marked(text), None, "{text:?}");
+        }
+        assert_eq!(week.marked("5l"), Some((5, "l")));
     }
 }
