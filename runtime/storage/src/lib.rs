@@ -69,6 +69,7 @@ mod statement;
 mod storage;
 pub mod suspensions;
 pub mod sweep;
+pub mod tally;
 pub mod totp;
 pub mod trigger_tokens;
 pub mod triggers;

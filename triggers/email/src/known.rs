@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use factotum_model::trigger::{EmailConfig, TriggerKind};
-use factotum_model::{AccountId, Digest, OrgId, TriggerId, WorkflowId};
+use factotum_model::{AccountId, Digest, InitiatorKind, OrgId, TriggerId, WorkflowId};
+use factotum_storage::tally::Refuser;
 use factotum_storage::{Storage, StorageError, triggers};
 use tokio::time::Instant;
 
@@ -30,6 +31,17 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    /// As entries about its refusals name it.
+    pub(crate) fn refuser(&self) -> Refuser {
+        Refuser {
+            id: self.id,
+            kind: InitiatorKind::Email,
+            org_id: self.org_id,
+            base_account: self.base_account,
+            workflow: self.workflow.clone(),
+        }
+    }
+
     /// Whether one answer to a message can speak for both: what is asked of a sender is the same.
     pub(crate) fn asks_the_same_as(&self, other: &Self) -> bool {
         let asked = |known: &Self| {

@@ -11,7 +11,6 @@ pub mod observe;
 pub mod refusal;
 pub mod smtp;
 pub mod stored;
-mod tally;
 pub mod verdict;
 
 pub use address::Address;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use factotum_model::TriggerId;
 use factotum_storage::Storage;
 use factotum_storage::accept::Origin;
+use factotum_storage::tally::Tally;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,7 +16,6 @@ use crate::address::Address;
 use crate::deliver::Recipient;
 use crate::known::{Cache, Known};
 use crate::refusal::Refusal;
-use crate::tally::Tally;
 use crate::verdict::Checker;
 
 /// How often counts are written down.
@@ -104,7 +104,8 @@ impl Mailboxes {
         if !refusal.is_the_senders() {
             return;
         }
-        if let Some(entry) = self.tally.refused(&self.storage, known, refusal, origin)
+        if let Some(entry) =
+            self.tally.refused(&self.storage, known.refuser(), (refusal.row().2, refusal), origin)
             && let Err(error) = self.storage.journal().record(entry).await
         {
             tracing::error!(%error, trigger = %known.id, "a refusal could not be put on the record");

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use factotum_model::trigger::{TriggerKind, WebhookConfig};
-use factotum_model::{AccountId, Digest, OrgId, TriggerId, WorkflowId};
+use factotum_model::{AccountId, Digest, InitiatorKind, OrgId, TriggerId, WorkflowId};
+use factotum_storage::tally::Refuser;
 use factotum_storage::{Storage, StorageError, trigger_tokens, triggers};
 use tokio::time::Instant;
 
@@ -27,6 +28,19 @@ pub(crate) struct Known {
     pub(crate) workflow: String,
     pub(crate) base_account: AccountId,
     pub(crate) config: WebhookConfig,
+}
+
+impl Known {
+    /// As entries about its refusals name it.
+    pub(crate) fn refuser(&self) -> Refuser {
+        Refuser {
+            id: self.id,
+            kind: InitiatorKind::Webhook,
+            org_id: self.org_id,
+            base_account: self.base_account,
+            workflow: self.workflow.clone(),
+        }
+    }
 }
 
 /// The triggers seen lately.

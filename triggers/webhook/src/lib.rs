@@ -18,7 +18,6 @@ mod reply;
 pub mod request;
 pub mod sample;
 pub mod stored;
-mod tally;
 pub mod verify;
 
 pub use answer::Answer;

@@ -10,6 +10,7 @@ use factotum_model::trigger::{DedupBy, FixedReply, Format, Reply, VerifyPreset, 
 use factotum_model::{EventInput, Initiator, InitiatorKind, RequestId, RunId, Timestamp, TriggerId};
 use factotum_storage::Storage;
 use factotum_storage::accept::{Accepted, DedupKey, EventSource, NewRun, Origin};
+use factotum_storage::tally::Tally;
 use http::header::USER_AGENT;
 use http_body::Body;
 use tokio::time::Instant;
@@ -21,7 +22,6 @@ use crate::known::{Cache, Known};
 use crate::rate::Rates;
 use crate::refusal::Refusal;
 use crate::request::Delivery;
-use crate::tally::Tally;
 use crate::token::Token;
 use crate::{admit, body, cloud_events, dedup, handshake, reply, verify};
 
@@ -205,7 +205,8 @@ impl Webhooks {
         if !refusal.is_the_senders() {
             return;
         }
-        if let Some(entry) = self.tally.refused(&self.storage, known, refusal, origin)
+        if let Some(entry) =
+            self.tally.refused(&self.storage, known.refuser(), (refusal.row().1, refusal), origin)
             && let Err(error) = self.storage.journal().record(entry).await
         {
             tracing::error!(%error, trigger = %known.id, "a refusal could not be put on the record");

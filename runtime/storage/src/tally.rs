@@ -2,45 +2,64 @@
 //! first refusal of a kind is in the audit trail before its answer; a flood of them adds one entry a minute, with their number.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt::Display;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use factotum_model::account::BASE_ACCOUNT_NAME;
 use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
-use factotum_model::{AccountKind, InitiatorKind, Principal, TriggerId};
-use factotum_storage::accept::Origin;
-use factotum_storage::triggers::{self, Counts};
-use factotum_storage::{Storage, StorageError};
+use factotum_model::{AccountId, AccountKind, InitiatorKind, OrgId, Principal, TriggerId};
 use tokio::time::Instant;
 
-use crate::known::Known;
-use crate::refusal::Refusal;
+use crate::accept::Origin;
+use crate::audit_entries;
+use crate::error::StorageError;
+use crate::storage::Storage;
+use crate::triggers::{self, Counts};
 
 /// For how long refusals of a kind are counted together.
-pub(crate) const TOGETHER: Duration = Duration::from_mins(1);
+const TOGETHER: Duration = Duration::from_mins(1);
 
 type Kind = (TriggerId, &'static str);
+
+/// The trigger that refused something, as its entries name it.
+#[derive(Debug, Clone)]
+pub struct Refuser {
+    /// Which.
+    pub id: TriggerId,
+    /// Of what kind.
+    pub kind: InitiatorKind,
+    /// Its organization.
+    pub org_id: OrgId,
+    /// The organization's base account, which its runs have.
+    pub base_account: AccountId,
+    /// The name of its workflow.
+    pub workflow: String,
+}
 
 /// Refusals of one kind since the last entry about them.
 #[derive(Debug)]
 struct Flood {
     since: Instant,
     more: u64,
-    known: Arc<Known>,
+    refuser: Refuser,
 }
 
+/// What is gathered.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub struct Tally {
     counts: Mutex<HashMap<TriggerId, Counts>>,
     floods: Mutex<HashMap<Kind, Flood>>,
 }
 
 impl Tally {
-    pub(crate) fn accepted(&self, trigger: TriggerId) {
+    /// A delivery was taken.
+    pub fn accepted(&self, trigger: TriggerId) {
         self.add(trigger, |counts| counts.accepted += 1);
     }
 
-    pub(crate) fn duplicate(&self, trigger: TriggerId) {
+    /// A delivery was one that is known.
+    pub fn duplicate(&self, trigger: TriggerId) {
         self.add(trigger, |counts| counts.duplicates += 1);
     }
 
@@ -49,32 +68,31 @@ impl Tally {
         add(counts.entry(trigger).or_default());
     }
 
-    /// Counts a refusal, and gives the entry to commit if it is the first of its kind for a while.
-    pub(crate) fn refused(
+    /// Counts a refusal, and gives the entry to commit if it is the first with its code for a while.
+    pub fn refused(
         &self,
         storage: &Storage,
-        known: &Arc<Known>,
-        refusal: &Refusal,
+        refuser: Refuser,
+        (code, refusal): (&'static str, &dyn Display),
         origin: &Origin,
     ) -> Option<AuditEntry> {
-        self.add(known.id, |counts| counts.rejected += 1);
-        let code = refusal.row().2;
+        let id = refuser.id;
+        self.add(id, |counts| counts.rejected += 1);
         let mut floods = self.floods.lock().unwrap_or_else(PoisonError::into_inner);
-        let flood = floods.get_mut(&(known.id, code)).filter(|flood| flood.since.elapsed() < TOGETHER);
+        let flood = floods.get_mut(&(id, code)).filter(|flood| flood.since.elapsed() < TOGETHER);
         if let Some(flood) = flood {
             flood.more += 1;
             return None;
         }
         // What an older flood has left is told with this entry.
-        let known = Arc::clone(known);
-        let flood = Flood { since: Instant::now(), more: 0, known: Arc::clone(&known) };
-        let more = floods.insert((known.id, code), flood).map_or(0, |old| old.more);
+        let flood = Flood { since: Instant::now(), more: 0, refuser: refuser.clone() };
+        let more = floods.insert((id, code), flood).map_or(0, |old| old.more);
         drop(floods);
         let mut reason = format!("{code}: {refusal}");
         if more > 0 {
             reason = format!("{reason} (and {more} more like this before)");
         }
-        let mut entry = entry(storage, &known, reason);
+        let mut entry = entry(storage, &refuser, reason);
         entry.ip = origin.ip;
         entry.user_agent.clone_from(&origin.user_agent);
         entry.request_id = origin.request_id;
@@ -82,7 +100,7 @@ impl Tally {
     }
 
     /// Writes down what was gathered; on failure it stays gathered.
-    pub(crate) async fn flush(&self, storage: &Storage, all: bool) -> Result<(), StorageError> {
+    pub async fn flush(&self, storage: &Storage, all: bool) -> Result<(), StorageError> {
         let counts: Vec<(TriggerId, Counts)> =
             self.counts.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
         let told = self.over(all);
@@ -92,13 +110,13 @@ impl Tally {
         let entries: Vec<AuditEntry> = told
             .iter()
             .map(|((_, code), flood)| {
-                entry(storage, &flood.known, format!("{code}: {} more like this", flood.more))
+                entry(storage, &flood.refuser, format!("{code}: {} more like this", flood.more))
             })
             .collect();
         let written = async {
             let mut tx = storage.write().await?;
             triggers::count(&mut tx, &counts).await?;
-            factotum_storage::audit_entries::append(&mut tx, &entries).await?;
+            audit_entries::append(&mut tx, &entries).await?;
             tx.commit().await
         };
         let outcome = written.await;
@@ -134,16 +152,15 @@ impl Tally {
 }
 
 /// An entry about a trigger's refusals.
-fn entry(storage: &Storage, known: &Known, reason: String) -> AuditEntry {
+fn entry(storage: &Storage, refuser: &Refuser, reason: String) -> AuditEntry {
     let actor =
-        Principal { id: known.base_account, kind: AccountKind::Base, name: BASE_ACCOUNT_NAME.to_owned() };
-    let initiator =
-        AuditInitiator { kind: InitiatorKind::Email, trigger_id: Some(known.id), external_ref: None };
+        Principal { id: refuser.base_account, kind: AccountKind::Base, name: BASE_ACCOUNT_NAME.to_owned() };
+    let initiator = AuditInitiator { kind: refuser.kind, trigger_id: Some(refuser.id), external_ref: None };
     let now = storage.clock().now();
     let mut entry =
-        AuditEntry::new(known.org_id, now, "event.reject", AuditOutcome::Denied, actor, initiator);
+        AuditEntry::new(refuser.org_id, now, "event.reject", AuditOutcome::Denied, actor, initiator);
     entry.reason = Some(reason);
-    entry.workflow = Some(known.workflow.clone());
-    entry.targets = vec![Target::new("trigger", known.id)];
+    entry.workflow = Some(refuser.workflow.clone());
+    entry.targets = vec![Target::new("trigger", refuser.id)];
     entry
 }
