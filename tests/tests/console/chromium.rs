@@ -1,7 +1,7 @@
 //! A person at a real browser: Chromium through chromedriver (W3C WebDriver). What must hold: nothing but the pages decides what happens, as with a person; what
 //! is waited for is waited for in bounded time; browser and driver end with the test.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -389,28 +389,47 @@ fn packages() -> PathBuf {
     found.expect("axe-core is not installed: run `cargo xtask console`")
 }
 
-/// A driver on a port of its own choice.
+/// A driver on a port of its own choice. It takes one that is free on IPv4 and ends where another program has that port on
+/// IPv6: then one is started again.
 #[track_caller]
-#[expect(clippy::zombie_processes, reason = "whoever has the browser waits for its driver's end")]
 fn driver(zone: &str) -> (Child, u16) {
+    let mut said = String::new();
+    for _ in 0..5 {
+        match started_driver(zone) {
+            Ok(started) => return started,
+            Err(why) => said = why,
+        }
+    }
+    panic!("chromedriver said no port, but: {said}");
+}
+
+/// A driver that has said its port, or what it said before it ended.
+#[expect(clippy::zombie_processes, reason = "whoever has the browser waits for its driver's end")]
+fn started_driver(zone: &str) -> Result<(Child, u16), String> {
     let mut driver = Command::new("chromedriver")
         .arg("--port=0")
         .env("TZ", zone)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .expect("chromedriver runs: `cargo xtask console` installs it");
     let mut lines = BufReader::new(driver.stdout.take().unwrap());
-    let mut line = String::new();
+    let mut errors = driver.stderr.take().unwrap();
+    let (mut line, mut said) = (String::new(), String::new());
     while lines.read_line(&mut line).unwrap() > 0 {
         // "ChromeDriver was started successfully on port 41234."
         if let Some((_, port)) = line.split_once("successfully on port ") {
             let port = port.trim().trim_end_matches('.').parse().unwrap();
             // It goes on to write; nobody has to read it.
             std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-            return (driver, port);
+            std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
+            return Ok((driver, port));
         }
+        said.push_str(&line);
         line.clear();
     }
-    panic!("chromedriver said no port");
+    // What it wrote last may not be text; why it ended is in what is.
+    let _ = errors.read_to_string(&mut said);
+    let ended = driver.wait().unwrap();
+    Err(format!("{ended}: {said}"))
 }
