@@ -36,6 +36,7 @@ pub mod idempotency_keys;
 pub mod identities;
 pub mod invitations;
 pub mod journal;
+pub mod known_triggers;
 pub mod kv;
 pub mod live_logs;
 pub mod members;

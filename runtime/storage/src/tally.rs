@@ -10,6 +10,7 @@ use factotum_model::account::BASE_ACCOUNT_NAME;
 use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
 use factotum_model::{AccountId, AccountKind, InitiatorKind, OrgId, Principal, TriggerId};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::accept::Origin;
 use crate::audit_entries;
@@ -17,6 +18,8 @@ use crate::error::StorageError;
 use crate::storage::Storage;
 use crate::triggers::{self, Counts};
 
+/// How often it is written down.
+const FLUSH: Duration = Duration::from_secs(1);
 /// For how long refusals of a kind are counted together.
 const TOGETHER: Duration = Duration::from_mins(1);
 
@@ -99,8 +102,23 @@ impl Tally {
         Some(entry)
     }
 
+    /// Writes down what was gathered, each second and at the end. `beside` is done as often.
+    pub async fn keep(&self, storage: &Storage, stop: CancellationToken, mut beside: impl FnMut()) {
+        let mut stopped = false;
+        while !stopped {
+            tokio::select! {
+                () = stop.cancelled() => stopped = true,
+                () = tokio::time::sleep(FLUSH) => {}
+            }
+            beside();
+            if let Err(error) = self.flush(storage, stopped).await {
+                tracing::warn!(%error, "what triggers took and refused is not written down yet");
+            }
+        }
+    }
+
     /// Writes down what was gathered; on failure it stays gathered.
-    pub async fn flush(&self, storage: &Storage, all: bool) -> Result<(), StorageError> {
+    async fn flush(&self, storage: &Storage, all: bool) -> Result<(), StorageError> {
         let counts: Vec<(TriggerId, Counts)> =
             self.counts.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
         let told = self.over(all);

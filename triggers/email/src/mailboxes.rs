@@ -2,7 +2,6 @@
 //! its sender hears of it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use factotum_model::TriggerId;
 use factotum_storage::Storage;
@@ -17,9 +16,6 @@ use crate::deliver::Recipient;
 use crate::known::{Cache, Known};
 use crate::refusal::Refusal;
 use crate::verdict::Checker;
-
-/// How often counts are written down.
-const FLUSH: Duration = Duration::from_secs(1);
 
 /// All e-mail triggers of a database.
 pub struct Mailboxes {
@@ -60,16 +56,7 @@ impl Mailboxes {
 
     /// Writes down counts and the number of refusals, each second and at the end.
     pub async fn tally(&self, stop: CancellationToken) {
-        let mut stopped = false;
-        while !stopped {
-            tokio::select! {
-                () = stop.cancelled() => stopped = true,
-                () = tokio::time::sleep(FLUSH) => {}
-            }
-            if let Err(error) = self.tally.flush(&self.storage, stopped).await {
-                tracing::warn!(%error, "what e-mail triggers took and refused is not written down yet");
-            }
-        }
+        self.tally.keep(&self.storage, stop, || {}).await;
     }
 
     /// The trigger behind an address that takes a message now. `size` is what the sender says of the message.

@@ -25,8 +25,6 @@ use crate::request::Delivery;
 use crate::token::Token;
 use crate::{admit, body, cloud_events, dedup, handshake, reply, verify};
 
-/// How often counts are written down.
-const FLUSH: Duration = Duration::from_secs(1);
 /// How much of a sender's name for itself is kept, in bytes.
 const MAX_USER_AGENT_BYTES: usize = 256;
 const DAY: Duration = Duration::from_hours(24);
@@ -53,17 +51,7 @@ impl Webhooks {
 
     /// Writes down counts and the number of refusals, each second and at the end.
     pub async fn tally(&self, stop: CancellationToken) {
-        let mut stopped = false;
-        while !stopped {
-            tokio::select! {
-                () = stop.cancelled() => stopped = true,
-                () = tokio::time::sleep(FLUSH) => {}
-            }
-            self.rates.forget();
-            if let Err(error) = self.tally.flush(&self.storage, stopped).await {
-                tracing::warn!(%error, "what webhooks took and refused is not written down yet");
-            }
-        }
+        self.tally.keep(&self.storage, stop, || self.rates.forget()).await;
     }
 
     /// Takes a delivery to `/hooks/<token>`, and answers it.

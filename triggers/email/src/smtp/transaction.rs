@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::budget::{Budget, Share};
 use super::command::Mail;
 use crate::deliver::Recipient;
+use crate::known::ask_the_same;
 use crate::refusal::Refusal;
 
 /// One message on its way.
@@ -49,7 +50,7 @@ impl Transaction {
         if self.recipients.len() >= most {
             return Err(Refusal::TooManyRecipients(most));
         }
-        if self.recipients.first().is_some_and(|first| !first.known.asks_the_same_as(&recipient.known)) {
+        if self.recipients.first().is_some_and(|first| !ask_the_same(&first.known, &recipient.known)) {
             return Err(Refusal::OtherPolicy);
         }
         self.most = self.most.min(recipient.known.config.max_message_bytes);
