@@ -105,8 +105,8 @@ impl Live {
         let wanted: Vec<_> = wanted.into_iter().collect();
         let rows = tx
             .insert_rows(
-                "SELECT t.workflow_id, t.id, t.paused_at FROM (VALUES {rows}) AS v JOIN triggers t ON t.id = v.column1 \
-                 WHERE t.deleted_at IS NULL",
+                "SELECT t.workflow_id, t.id, t.paused_at FROM (VALUES {rows}) AS v CROSS JOIN triggers t \
+                 WHERE t.id = v.column1 AND t.deleted_at IS NULL",
                 1,
                 &wanted,
                 |s, (_, id)| s.bind(id.0),

@@ -112,8 +112,9 @@ pub async fn advance(tx: &mut Tx, steps: &[Step]) -> Result<HashSet<TriggerId>, 
     on.sort_unstable_by_key(|step| step.trigger_id);
     let rows = tx
         .insert_rows(
+            // `+ 0`, so that no index over times is asked: where ten thousand are due at once, each would be looked for among all.
             "UPDATE schedules SET next_at = v.column3, decided_at = v.column4 FROM (VALUES {rows}) AS v \
-             WHERE schedules.trigger_id = v.column1 AND schedules.next_at = v.column2 RETURNING trigger_id",
+             WHERE schedules.trigger_id = v.column1 AND schedules.next_at + 0 = v.column2 RETURNING trigger_id",
             4,
             &on,
             |s, step| {
@@ -156,11 +157,12 @@ pub async fn due(tx: &mut Tx, until: Timestamp, limit: u32) -> Result<Vec<Due>, 
 pub async fn load(tx: &mut Tx, ids: &[TriggerId]) -> Result<HashMap<TriggerId, Armed>, StorageError> {
     let rows = tx
         .insert_rows(
+            // CROSS, as SQLite keeps that order: left to itself it reads all triggers of a workflow for each list.
             "SELECT t.id, t.org_id, t.workflow_id, w.name, o.base_account_id, t.config, t.paused_at, \
              s.next_at, s.trigger_id, s.org_id, s.next_at, s.delay_us, s.decided_at \
-             FROM (VALUES {rows}) AS v JOIN triggers t ON t.id = v.column1 \
-             JOIN workflows w ON w.id = t.workflow_id JOIN organizations o ON o.id = t.org_id \
-             LEFT JOIN schedules s ON s.trigger_id = t.id WHERE t.kind = 'schedule' AND t.deleted_at IS NULL",
+             FROM (VALUES {rows}) AS v CROSS JOIN triggers t CROSS JOIN workflows w CROSS JOIN organizations o \
+             LEFT JOIN schedules s ON s.trigger_id = t.id WHERE t.id = v.column1 AND w.id = t.workflow_id \
+             AND o.id = t.org_id AND t.kind = 'schedule' AND t.deleted_at IS NULL",
             1,
             ids,
             |s, id| s.bind(id.0),

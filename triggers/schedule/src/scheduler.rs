@@ -35,7 +35,7 @@ const REFRESH_AMONG_NODES: Duration = Duration::from_secs(5);
 /// The longest sleep: the clock may be set meanwhile.
 const NAP: Duration = Duration::from_secs(1);
 /// How many schedules are decided and moved on in one transaction.
-const BATCH: usize = 512;
+const BATCH: usize = 1_024;
 /// How long to wait after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How often is looked for firings that wait, while some do and while none does.
@@ -70,6 +70,8 @@ struct Item {
 struct State {
     wheel: Wheel,
     pending: VecDeque<Item>,
+    /// Fired, and moved on while the next ones are fired.
+    fired: Vec<Item>,
     nodes: Vec<NodeId>,
     horizon: Timestamp,
     read_again: Instant,
@@ -103,13 +105,18 @@ impl Scheduler {
         let mut state = State {
             wheel: Wheel::default(),
             pending: VecDeque::new(),
+            fired: Vec::new(),
             nodes: Vec::new(),
             horizon: self.storage.clock().now(),
             read_again: Instant::now(),
             look_again: Instant::now(),
             texts: Texts::default(),
         };
-        while !stop.is_cancelled() {
+        while !stop.is_cancelled() || !state.fired.is_empty() {
+            if stop.is_cancelled() {
+                self.fire(&mut state, Vec::new()).await;
+                continue;
+            }
             if state.read_again <= Instant::now() {
                 self.read_ahead(&mut state).await;
             }
@@ -118,7 +125,7 @@ impl Scheduler {
             }
             self.notice(&mut state);
             let batch = ripe(&mut state.pending);
-            if batch.is_empty() {
+            if batch.is_empty() && state.fired.is_empty() {
                 let nap = self.nap(&state);
                 tokio::select! {
                     () = stop.cancelled() => return,
@@ -146,7 +153,8 @@ impl Scheduler {
         };
         match read.await {
             Ok((due, nodes)) => {
-                let busy: HashSet<TriggerId> = state.pending.iter().map(|item| item.due.trigger_id).collect();
+                let underway = state.pending.iter().chain(&state.fired);
+                let busy: HashSet<TriggerId> = underway.map(|item| item.due.trigger_id).collect();
                 state.nodes = alive(&nodes);
                 state.horizon = match due.last() {
                     Some(last) if due.len() == MAX_ARMED as usize => last.next_at,
@@ -207,15 +215,14 @@ impl Scheduler {
         until_due.min(until_ripe).min(until(state.read_again)).min(until(state.look_again)).min(NAP)
     }
 
-    /// Decides, accepts, moves on. What fails is kept, with what was decided, and tried again.
-    async fn fire(&self, state: &mut State, mut batch: Vec<Item>) {
-        if let Err(error) = self.decide(&mut state.texts, &mut batch).await {
-            tracing::warn!(%error, schedules = batch.len(), "due schedules cannot be read; they are tried again");
-            return put_off(state, batch);
-        }
-        let (moving, failed) = self.accept(batch).await;
+    /// Decides and accepts; moves on what was accepted the time before. What fails is kept, with what was decided, and tried again.
+    async fn fire(&self, state: &mut State, batch: Vec<Item>) {
+        let moving = std::mem::take(&mut state.fired);
+        let ((fired, failed), moved) =
+            tokio::join!(self.take(&mut state.texts, batch), self.move_on(&moving));
+        state.fired = fired;
         put_off(state, failed);
-        match self.move_on(&moving).await {
+        match moved {
             Ok((moved, queued)) => {
                 if queued {
                     state.look_again = Instant::now();
@@ -229,6 +236,18 @@ impl Scheduler {
                 put_off(state, moving);
             }
         }
+    }
+
+    /// Decides and accepts. Gives those that can move on, and those that failed.
+    async fn take(&self, texts: &mut Texts, mut batch: Vec<Item>) -> (Vec<Item>, Vec<Item>) {
+        if batch.is_empty() {
+            return (Vec::new(), Vec::new());
+        }
+        if let Err(error) = self.decide(texts, &mut batch).await {
+            tracing::warn!(%error, schedules = batch.len(), "due schedules cannot be read; they are tried again");
+            return (Vec::new(), batch);
+        }
+        self.accept(batch).await
     }
 
     /// One reading for all of them; what overlaps asks for itself.
