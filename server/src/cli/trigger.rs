@@ -77,11 +77,11 @@ pub enum TriggerCommand {
         /// Its id
         id: String,
     },
-    /// Send a sample delivery: a webhook's is signed, a schedule fires once, marked as a test
+    /// Send a sample delivery: a webhook's is signed, a schedule fires once, a mail goes to the trigger's address
     Test {
         /// Its id
         id: String,
-        /// webhook: the body: JSON, @FILE, or - for stdin
+        /// webhook: the body; email: what the mail says, as {"from", "subject", "text", "html", "attachments"} or {"raw"}: JSON, @FILE, or - for stdin
         #[arg(long, value_name = "JSON")]
         body: Option<String>,
     },

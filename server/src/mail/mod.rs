@@ -1,7 +1,7 @@
 //! Letters that the server sends to people: invitations, links to set a password. What must hold: a letter goes out in bounded time or an
 //! error says why not; nothing that a user typed can add a header or a recipient; no password of the relay and no text of a letter is logged.
 
-mod outbound;
+pub(crate) mod outbound;
 mod relay;
 
 pub use factotum_model::email::{AddressError, MAX_ADDRESS_BYTES, check_address};

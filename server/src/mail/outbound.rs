@@ -100,7 +100,8 @@ impl Mailer {
     }
 }
 
-fn written(
+/// A mail of these parts.
+pub(crate) fn written(
     builder: MessageBuilder,
     text: Option<String>,
     html: Option<String>,

@@ -121,7 +121,7 @@ pub struct BackfillView {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "TestDelivery")]
 pub struct TestedView {
-    /// The status that a sender would have been answered; 202 for a schedule that fired.
+    /// The status that a sender would have been answered; 202 for a schedule that fired and a mail that was taken.
     pub status: u16,
     /// Of what type the answer is.
     pub content_type: Option<String>,

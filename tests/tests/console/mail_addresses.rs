@@ -29,7 +29,7 @@ fn a_mail_address_is_made_copied_written_to_and_made_anew() {
     browser.choose("[name=authentication]", "ignore");
     browser.press("Make the address");
     browser.wait("the address", || browser.path().starts_with("/triggers/trg_").then_some(()));
-    let address = browser.text("#address");
+    let (trigger, address) = (browser.path(), browser.text("#address"));
     assert!(address.starts_with("orders+") && address.ends_with("@localhost"), "{address}");
     browser.is_fine("mail-address");
     let mail = b"Subject: hello\r\n\r\nhi\r\n";
@@ -39,6 +39,14 @@ fn a_mail_address_is_made_copied_written_to_and_made_anew() {
         browser.go(&browser.path());
         browser.text("main").contains("1 taken").then_some(())
     });
+    browser.fill("[name=body]", "is anybody there?");
+    browser.press("Send a test mail");
+    browser.sees("The mail was taken");
+    browser.is_fine("mail-tested");
+    browser.press("To the run that it started");
+    browser.wait("its run", || browser.path().starts_with("/runs/run_").then_some(()));
+    browser.sees("succeeded");
+    browser.go(&trigger);
     browser.press("Regenerate the address");
     browser.click("form[action$=regenerate] button");
     browser.sees("This is the new address");

@@ -41,6 +41,17 @@ pub struct Incoming {
     pub request: RequestId,
 }
 
+impl Incoming {
+    /// As entries name where it came from.
+    fn origin(&self) -> Origin {
+        Origin {
+            ip: Some(self.peer),
+            user_agent: Some(self.helo.clone()).filter(|helo| !helo.is_empty()),
+            request_id: Some(self.request),
+        }
+    }
+}
+
 /// Whom a message is for.
 #[derive(Debug, Clone)]
 pub struct Recipient {
@@ -49,8 +60,8 @@ pub struct Recipient {
     pub(crate) address: String,
 }
 
-/// What becomes of a message for each of its recipients.
-pub type Answers = Vec<Result<(), Refusal>>;
+/// What became of a message for each of its recipients.
+pub type Answers = Vec<Result<Accepted, Refusal>>;
 
 impl Mailboxes {
     /// Takes a message, and answers for each of its recipients after the commit.
@@ -70,7 +81,7 @@ impl Mailboxes {
         };
         let email = email.with_envelope(incoming.from.clone(), String::new());
         let verdicts = self.verdicts(&incoming).await;
-        self.accept(incoming, Email { verdicts, ..email }).await
+        self.decide(incoming, Email { verdicts, ..email }).await
     }
 
     /// Asked once, as all recipients ask the same.
@@ -84,23 +95,33 @@ impl Mailboxes {
         checker.check(incoming.peer, &incoming.helo, &incoming.from, &incoming.data).await
     }
 
-    async fn accept(&self, incoming: Incoming, email: Email) -> Answers {
-        let origin = Origin {
-            ip: Some(incoming.peer),
-            user_agent: Some(incoming.helo.clone()).filter(|helo| !helo.is_empty()),
-            request_id: Some(incoming.request),
-        };
-        let mut answers: Answers = Vec::with_capacity(incoming.recipients.len());
-        let mut taking = Vec::new();
-        for (at, recipient) in incoming.recipients.iter().enumerate() {
+    /// Asks each recipient's trigger whether this sender may write to it.
+    async fn decide(&self, incoming: Incoming, email: Email) -> Answers {
+        let origin = incoming.origin();
+        let mut decisions = Vec::with_capacity(incoming.recipients.len());
+        for recipient in &incoming.recipients {
             let decision = verdict::decide(&recipient.known.config, &email).map_err(Refusal::Unproven);
             if let Err(refusal) = &decision {
                 self.refuse(&recipient.known, refusal, &origin).await;
-            } else {
-                taking.push(at);
             }
-            answers.push(decision);
+            decisions.push(decision);
         }
+        self.commit(incoming, email, decisions).await
+    }
+
+    /// Commits it for those recipients that are not refused yet.
+    pub(crate) async fn commit(
+        &self,
+        incoming: Incoming,
+        email: Email,
+        decisions: Vec<Result<(), Refusal>>,
+    ) -> Answers {
+        let origin = incoming.origin();
+        let taking: Vec<usize> =
+            decisions.iter().enumerate().filter(|(_, decision)| decision.is_ok()).map(|(at, _)| at).collect();
+        // Until it is committed, the sender keeps it.
+        let mut answers: Answers =
+            decisions.into_iter().map(|decision| decision.and(Err(Refusal::Unavailable))).collect();
         let key = DedupKey {
             key: dedup_key(&incoming.from, &incoming.data),
             expires_at: self.storage.clock().now().plus(REMEMBERED),
@@ -133,21 +154,15 @@ impl Mailboxes {
                 Ok(accepted) => {
                     for (at, answer) in some.iter().zip(accepted) {
                         let known = &incoming.recipients[*at].known;
-                        answers[*at] = match answer {
-                            Ok(Accepted::New(_)) => {
-                                self.tally.accepted(known.id);
-                                Ok(())
-                            }
-                            Ok(Accepted::Duplicate(_)) => {
-                                self.tally.duplicate(known.id);
-                                Ok(())
-                            }
-                            Err(error) => {
-                                let refusal = Refusal::from(error);
-                                self.refuse(known, &refusal, &origin).await;
-                                Err(refusal)
-                            }
-                        };
+                        match &answer {
+                            Ok(Accepted::New(_)) => self.tally.accepted(known.id),
+                            Ok(Accepted::Duplicate(_)) => self.tally.duplicate(known.id),
+                            Err(_) => {}
+                        }
+                        answers[*at] = answer.map_err(Refusal::from);
+                        if let Err(refusal) = &answers[*at] {
+                            self.refuse(known, refusal, &origin).await;
+                        }
                     }
                 }
                 Err(error) => {

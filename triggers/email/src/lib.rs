@@ -11,6 +11,7 @@ pub mod observe;
 pub mod refusal;
 pub mod smtp;
 pub mod stored;
+pub mod trial;
 pub mod verdict;
 
 pub use address::Address;

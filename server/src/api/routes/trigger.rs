@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json as Answered;
 use axum::extract::Path;
 use factotum_model::Action;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -83,12 +83,12 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             Endpoint::post(
                 "/api/v1/triggers/{id}/test",
                 "testTrigger",
-                "Send a sample delivery: a webhook's is signed with its own secret, a schedule fires once, marked as a test; needs each grant of its workflow",
+                "Send a sample delivery: a webhook's is signed with its own secret, a schedule fires once, a mail goes to the trigger's address, both marked as tests; needs each grant of its workflow",
             )
             .grant(Action::TRIGGERS_UPDATE)
             .takes::<Trial>()
             .gives::<TestedView>(200, "What a sender would have been answered")
-            .refuses(409, "The trigger takes no test delivery, or is a paused schedule"),
+            .refuses(409, "The trigger takes no test delivery, or is paused"),
             test,
         )
         .add(
@@ -173,17 +173,11 @@ async fn regenerate(
 }
 
 /// What `POST /triggers/{id}/test` takes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Trial {
-    /// webhook: the body; a string is sent as text, anything else as JSON.
-    body: serde_json::Value,
-}
-
-impl Default for Trial {
-    fn default() -> Self {
-        Self { body: serde_json::json!({"test": true}) }
-    }
+    /// webhook: the body; a string is sent as text, anything else as JSON. email: what the mail says; a string is its text, an object a `SampleMail`.
+    body: Option<serde_json::Value>,
 }
 
 async fn test(
@@ -192,11 +186,11 @@ async fn test(
     Path(id): Path<String>,
     trial: Json<Trial>,
 ) -> Answer<Answered<TestedView>> {
-    let (content_type, body) = match trial.value.body {
-        serde_json::Value::String(text) => ("text/plain; charset=utf-8", text),
-        json => ("application/json", json.to_string()),
+    let sample = match trial.value.body {
+        None => Sample::Usual,
+        Some(serde_json::Value::String(text)) => Sample::Text(text),
+        Some(json) => Sample::Json(json.to_string()),
     };
-    let sample = Sample { content_type: HeaderValue::from_static(content_type), body: body.into() };
     let tested = trigger::test(&services, &caller, &id, sample).await?;
     let answer = tested.answer;
     let content_type = answer.headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());

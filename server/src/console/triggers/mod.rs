@@ -12,10 +12,9 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, Query};
-use bytes::Bytes;
 use factotum_model::Action;
 use factotum_model::trigger::TriggerKind;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 
 use super::fields::{Faults, Fields};
@@ -343,15 +342,10 @@ async fn regenerate(services: State, viewer: Viewer, Path(id): Path<String>, fie
 
 async fn test(services: State, viewer: Viewer, Path(id): Path<String>, fields: Fields) -> Shown {
     let body = fields.text("body");
-    let is_json = serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok();
-    let sample = Sample {
-        content_type: HeaderValue::from_static(if is_json {
-            "application/json"
-        } else {
-            "text/plain; charset=utf-8"
-        }),
-        body: Bytes::from(body.clone()),
-    };
+    // What is typed for a mail is its text, whatever it looks like.
+    let is_json =
+        fields.text("kind") != "email" && serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok();
+    let sample = if is_json { Sample::Json(body.clone()) } else { Sample::Text(body.clone()) };
     match trigger::test(&services, &viewer.caller, &id, sample).await {
         Ok(tested) => {
             let shown = one(&services, &viewer, &id).await?;

@@ -10,6 +10,7 @@ mod fire;
 mod preview;
 mod read;
 mod regenerate;
+mod sample_mail;
 mod secret;
 mod test;
 
@@ -21,6 +22,7 @@ pub use door::HookDoor;
 pub use preview::{Preview, preview};
 pub use read::{get, list};
 pub use regenerate::{MAX_OVERLAP_S, Overlap, regenerate};
+pub use sample_mail::SampleMail;
 pub use secret::fresh_secret;
 pub use test::{Sample, Tested, test};
 

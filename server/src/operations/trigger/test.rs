@@ -1,5 +1,5 @@
 //! A test delivery: a sample as the trigger's kind has it, sent through the path that every delivery takes: a webhook's is signed with its own secret, a schedule
-//! fires once, marked as a test. What must hold: who sends one
+//! fires once, a mail goes to the trigger's own address; the last two are marked as tests. What must hold: who sends one
 //! holds what making the trigger needs, as the run has the base account's rights; that somebody tried is on the record before it happens.
 
 use bytes::Bytes;
@@ -17,11 +17,25 @@ use crate::operations::{Caller, OperationError, Services, Work};
 
 /// What a test sends.
 #[derive(Debug, Clone)]
-pub struct Sample {
-    /// Of what type the body is.
-    pub content_type: HeaderValue,
-    /// The body.
-    pub body: Bytes,
+pub enum Sample {
+    /// What is usual for the trigger's kind.
+    Usual,
+    /// A text: the body of a webhook, or what a mail says.
+    Text(String),
+    /// A text that is JSON: the body of a webhook, or a [`super::SampleMail`].
+    Json(String),
+}
+
+impl Sample {
+    /// As the body of a webhook, with its type.
+    fn posted(self) -> (HeaderValue, Bytes) {
+        let (content_type, body) = match self {
+            Self::Usual => ("application/json", r#"{"test":true}"#.to_owned()),
+            Self::Text(text) => ("text/plain; charset=utf-8", text),
+            Self::Json(json) => ("application/json", json),
+        };
+        (HeaderValue::from_static(content_type), Bytes::from(body))
+    }
 }
 
 /// What a test delivery was answered.
@@ -52,10 +66,13 @@ pub async fn test(
             let run = super::fire::fire(services, caller, &trigger, name).await?;
             return Ok(Tested { answer: Answer::accepted(run), run: Some(run) });
         }
+        Opened::Email(address) => {
+            return super::sample_mail::send(services, caller, &address, &name, sent).await;
+        }
     };
     let url = services.hooks.url_of(token.expose());
-    let sample = sample::delivery(&config, &url, (&sent.content_type, &sent.body), &name, services.now());
-    let (delivery, body) = sample;
+    let (content_type, body) = sent.posted();
+    let (delivery, body) = sample::delivery(&config, &url, (&content_type, &body), &name, services.now());
     let origin = caller.stored_origin();
     let answer = services.webhooks.receive(token.expose(), delivery, origin, Full::new(body)).await;
     Ok(Tested { run: run_of(&answer), answer })
@@ -65,6 +82,8 @@ pub async fn test(
 enum Opened {
     Webhook(Box<(Token, WebhookConfig)>),
     Schedule(Box<Trigger>),
+    /// Where mail to it is sent.
+    Email(factotum_model::Redacted),
 }
 
 async fn open(work: &mut Work<'_>, id: &str) -> Result<Opened, OperationError> {
@@ -86,7 +105,13 @@ async fn open(work: &mut Work<'_>, id: &str) -> Result<Opened, OperationError> {
             Ok(Opened::Webhook(Box::new(opened)))
         }
         TriggerKind::Schedule => Ok(Opened::Schedule(Box::new(trigger))),
-        TriggerKind::Email | TriggerKind::Edi => {
+        TriggerKind::Email => {
+            let address =
+                factotum_email::stored::address(&work.services.storage, &mut work.tx, &trigger).await?;
+            let domain = work.services.mailboxes.domain();
+            Ok(Opened::Email(factotum_model::Redacted::new(address.expose(domain))))
+        }
+        TriggerKind::Edi => {
             let kind = trigger.kind.as_str();
             let reason = format!("a trigger of kind {kind} takes no test delivery. Run the workflow instead");
             Err(OperationError::Conflict(reason))

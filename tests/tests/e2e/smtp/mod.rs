@@ -7,6 +7,7 @@ mod limits;
 mod messages;
 mod programs;
 mod smuggling;
+mod trials;
 
 use factotum_tests::{Api, Backend, Server, Settings, wait_until};
 use serde_json::{Value, json};

@@ -136,7 +136,11 @@ impl Session<'_> {
             drop(share);
             answers
         };
-        let shown = if lmtp { answers } else { vec![together(answers)] };
+        let shown = if lmtp {
+            answers.into_iter().map(|answer| answer.map(drop)).collect()
+        } else {
+            vec![together(answers)]
+        };
         for answer in &shown {
             match answer {
                 Ok(()) => wire.say(&Reply::new(250, "2.0.0", format!("committed as {}", self.request))),
@@ -189,7 +193,7 @@ impl Session<'_> {
 }
 
 /// One answer for all recipients. Where they differ, the sender tries again: who took it recognises it, and who refuses it says so at `RCPT`.
-fn together(answers: Vec<Result<(), Refusal>>) -> Result<(), Refusal> {
+fn together<T>(answers: Vec<Result<T, Refusal>>) -> Result<(), Refusal> {
     let all = answers.len();
     let refusals: Vec<Refusal> = answers.into_iter().filter_map(Result::err).collect();
     if refusals.is_empty() {
@@ -214,11 +218,11 @@ mod tests {
     fn one_answer_speaks_for_all_recipients() {
         let gone = || Err(Refusal::Unknown);
         assert_eq!(together(vec![Ok(()), Ok(())]), Ok(()));
-        assert_eq!(together(vec![gone()]), Err(Refusal::Unknown));
+        assert_eq!(together::<()>(vec![gone()]), Err(Refusal::Unknown));
         assert_eq!(together(vec![Ok(()), gone()]), Err(Refusal::Unavailable), "tried again, RCPT says it");
         assert_eq!(together(vec![Ok(()), Err(Refusal::Paused)]), Err(Refusal::Paused));
         let decided = Decided { refusal: verdict::Refusal::NotAllowed, is_temporary: false };
         let unproven = || Err(Refusal::Unproven(decided));
-        assert_eq!(together(vec![unproven(), unproven()]), unproven());
+        assert_eq!(together::<()>(vec![unproven(), unproven()]), unproven());
     }
 }
