@@ -404,7 +404,6 @@ fn driver(zone: &str) -> (Child, u16) {
 }
 
 /// A driver that has said its port, or what it said before it ended.
-#[expect(clippy::zombie_processes, reason = "whoever has the browser waits for its driver's end")]
 fn started_driver(zone: &str) -> Result<(Child, u16), String> {
     let mut driver = Command::new("chromedriver")
         .arg("--port=0")
