@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use factotum_host::{Interrupt, Invocation, LiveLog, LogLine, Report, Slot, Usage};
+use factotum_host::{Interrupt, Invocation, LiveLog, LogLine, Output, Report, Slot, Usage};
 use factotum_model::run::RunContext;
 use factotum_model::workflow::{AfterFailure, AuditClass};
 use factotum_model::{Digest, ErrorCode, Failure, RunId};
@@ -99,6 +99,7 @@ async fn execute(
         tracing::error!(%error, run = %run.run_id, "what the run was denied could not be put on the record");
     }
     let end = match result {
+        Ok(output @ Output::Http(_)) => End::Answered(output.into_value().to_string()),
         Ok(output) => End::Succeeded(output.into_value().to_string()),
         // Stopped from outside: if the lease is still held, the run goes back; if not, nothing is written.
         Err(_) if interrupt.reason().is_some() => End::Released,

@@ -54,7 +54,7 @@ impl Metrics {
     pub(crate) fn ended(&self, end: &End, held: bool) {
         let counter = match (held, end) {
             (false, _) => &self.lease_lost,
-            (true, End::Succeeded(_)) => &self.succeeded,
+            (true, End::Succeeded(_) | End::Answered(_)) => &self.succeeded,
             (true, End::Failed(..)) => &self.failed,
             (true, End::Dead(..)) => &self.dead,
             (true, End::Retry(..)) => &self.retried,

@@ -76,7 +76,7 @@ pub enum UploadError {
     Adapt(String),
     /// A component without an entry point known here.
     #[error(
-        "the component exports {exports}; expected is `handle` of the world `factotum:workflow/workflow`, or `wasi:cli/run` (a command)"
+        "the component exports {exports}; expected is `handle` of the world `factotum:workflow/workflow`, `wasi:http/incoming-handler@0.2` (a handler of HTTP requests), or `wasi:cli/run` (a command)"
     )]
     UnknownWorld {
         /// What it exports, in words.

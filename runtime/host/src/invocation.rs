@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use factotum_model::run::RunContext;
 use factotum_model::workflow::Limits;
-use factotum_model::{Authority, Event, Failure};
+use factotum_model::{Authority, Event, Failure, HttpResponse};
 use serde_json::Value;
 
 use crate::interrupt::Interrupt;
@@ -54,6 +54,8 @@ pub enum Output {
     Json(Value),
     /// A text.
     Text(String),
+    /// An HTTP response: of a component that handles HTTP requests.
+    Http(HttpResponse),
     /// Nothing.
     None,
 }
@@ -64,6 +66,7 @@ impl Output {
         match self {
             Self::Json(value) => value,
             Self::Text(text) => Value::String(text),
+            Self::Http(response) => response.to_json(),
             Self::None => Value::Null,
         }
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use factotum_model::run::RunContext;
-use factotum_model::{ErrorCode, Event, EventInput, Failure};
+use factotum_model::{ErrorCode, Event, EventInput, Failure, HttpResponse};
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 use wasmtime::component::ResourceTable;
@@ -22,6 +22,7 @@ use crate::cpu::Timed;
 use crate::egress::connect::Egress;
 use crate::failure;
 use crate::guest::{Gate, Guest, Memory};
+use crate::handler::{self, NoResponse};
 use crate::interrupt::StopReason;
 use crate::invocation::{Invocation, Output, Report};
 use crate::meter::{Ended, Meter};
@@ -124,13 +125,15 @@ enum Called {
     Exited(i32),
     /// A workflow answered.
     Workflow(Result<types::Outcome, types::Failure>),
+    /// A handler of HTTP requests ended.
+    Handler(Result<HttpResponse, NoResponse>),
 }
 
 async fn call(
-    meter: &Meter,
+    meter: &Arc<Meter>,
     entry: &Entry,
     store: &mut Store<Guest>,
-    event: &Event,
+    event: &Arc<Event>,
 ) -> wasmtime::Result<Called> {
     let began = Instant::now();
     match entry {
@@ -147,17 +150,26 @@ async fn call(
                 },
             }
         }
+        Entry::Handler(pre) => match Box::pin(handler::call(pre, store, event, meter)).await {
+            Ok(response) => Ok(Called::Handler(response)),
+            Err(error) => exit_of(error),
+        },
         Entry::Workflow(pre) => {
             let workflow = pre.instantiate_async(&mut *store).await?;
             meter.instantiated(began.elapsed());
             match workflow.call_handle(store, &event_of(event)).await {
                 Ok(answer) => Ok(Called::Workflow(answer)),
-                Err(error) => match error.downcast_ref::<wasmtime_wasi::I32Exit>() {
-                    Some(exit) => Ok(Called::Exited(exit.0)),
-                    None => Err(error),
-                },
+                Err(error) => exit_of(error),
             }
         }
+    }
+}
+
+/// A guest that ended its process instead of answering, or an error.
+fn exit_of(error: wasmtime::Error) -> wasmtime::Result<Called> {
+    match error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+        Some(exit) => Ok(Called::Exited(exit.0)),
+        None => Err(error),
     }
 }
 
@@ -173,6 +185,7 @@ fn finish(meter: &Meter, called: wasmtime::Result<Called>, written: Vec<u8>) -> 
         Ok(Called::Exited(code)) => Err(failure::exited(code, meter)),
         Ok(Called::Workflow(Ok(outcome))) => workflow_output(meter, outcome),
         Ok(Called::Workflow(Err(said))) => Err(failure::said(said)),
+        Ok(Called::Handler(response)) => handler::output(response).map(Output::Http),
         Err(error) => Err(failure::trapped(&error, meter)),
     }
     .map_err(|failure| meter.first().cloned().unwrap_or(failure))
@@ -255,7 +268,7 @@ fn wasi(
             wasi.stdin(Stdin::new(stdin(run, event), Arc::clone(meter)));
             wasi.stdout(Sink::Output { written: Arc::clone(written), meter: Arc::clone(meter) });
         }
-        Entry::Workflow(_) => {
+        Entry::Workflow(_) | Entry::Handler(_) => {
             wasi.stdout(Sink::Log(Arc::clone(meter)));
         }
     }

@@ -17,6 +17,7 @@ mod engine;
 mod error;
 mod failure;
 mod guest;
+mod handler;
 mod host;
 mod interrupt;
 mod invocation;

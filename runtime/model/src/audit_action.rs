@@ -23,6 +23,7 @@ pub const ACTIONS: &[&str] = &[
     "edi.send",
     "event.accept",
     "event.duplicate",
+    "event.handshake",
     "event.keep",
     "event.read",
     "event.reject",

@@ -3,6 +3,7 @@
 
 mod address;
 mod attachment;
+mod hidden;
 mod json;
 mod transfer;
 mod transport;

@@ -13,6 +13,7 @@ pub mod digest;
 pub mod email;
 pub mod event;
 pub mod grant;
+pub mod http_response;
 pub mod id;
 pub mod nickname;
 pub mod object;
@@ -27,6 +28,7 @@ pub use authority::{Action, Authority, Denied, authorize};
 pub use digest::Digest;
 pub use event::{Event, EventInput};
 pub use grant::{Grant, Grants};
+pub use http_response::HttpResponse;
 pub use id::{
     AccountId, AuditId, EventId, InvitationId, KeyId, NodeId, OrgId, PersonId, PluginId, RequestId, RoleId,
     RunId, SessionId, TriggerId, WorkflowId,

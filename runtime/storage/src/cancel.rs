@@ -33,6 +33,7 @@ impl Storage {
             self.watch().settled(run.run_id, || Settled {
                 state: RunState::Cancelled,
                 output: None,
+                is_http: false,
                 error: Some((code, message(code).to_owned())),
             });
         }

@@ -19,6 +19,8 @@ use crate::watch::{Settled, Watch};
 pub enum End {
     /// With an output, as JSON text.
     Succeeded(String),
+    /// With an HTTP response as its output, as JSON text.
+    Answered(String),
     /// For good: permanent, or no retry was configured.
     Failed(ErrorCode, String),
     /// The retries are used up.
@@ -45,7 +47,7 @@ pub struct Finished {
 impl Finished {
     const fn state(&self) -> RunState {
         match self.end {
-            End::Succeeded(_) => RunState::Succeeded,
+            End::Succeeded(_) | End::Answered(_) => RunState::Succeeded,
             End::Failed(..) => RunState::Failed,
             End::Dead(..) => RunState::Dead,
             End::Retry(..) | End::Released => RunState::Queued,
@@ -57,7 +59,14 @@ impl Finished {
             End::Failed(code, message) | End::Dead(code, message) | End::Retry(_, code, message) => {
                 Some((*code, message))
             }
-            End::Succeeded(_) | End::Released => None,
+            End::Succeeded(_) | End::Answered(_) | End::Released => None,
+        }
+    }
+
+    const fn output(&self) -> Option<&String> {
+        match &self.end {
+            End::Succeeded(output) | End::Answered(output) => Some(output),
+            End::Failed(..) | End::Dead(..) | End::Retry(..) | End::Released => None,
         }
     }
 
@@ -66,7 +75,7 @@ impl Finished {
         let ending = match self.end {
             End::Retry(..) => Ending::Retry,
             End::Released => Ending::Released,
-            End::Succeeded(_) | End::Failed(..) | End::Dead(..) => return None,
+            End::Succeeded(_) | End::Answered(_) | End::Failed(..) | End::Dead(..) => return None,
         };
         let error = self.error().map(|(code, message)| (code, message.clone()));
         Some(Attempt { number: self.run.attempt, ended_at: now, ending, error, usage: self.usage.clone() })
@@ -77,10 +86,8 @@ impl Finished {
         if self.state().is_terminal() {
             watch.settled(self.run.run_id, || Settled {
                 state: self.state(),
-                output: match &self.end {
-                    End::Succeeded(output) => Some(output.clone()),
-                    _ => None,
-                },
+                output: self.output().cloned(),
+                is_http: matches!(self.end, End::Answered(_)),
                 error: self.error().map(|(code, message)| (code, message.clone())),
             });
         }
@@ -138,10 +145,7 @@ pub(crate) async fn write(
                     End::Retry(at, ..) => Some(at.as_micros()),
                     _ => None,
                 })
-                .bind(match &f.end {
-                    End::Succeeded(output) => Some(output.clone()),
-                    _ => None,
-                })
+                .bind(f.output().cloned())
                 .bind(error.map(|(code, _)| code.as_str()))
                 // PostgreSQL stores no U+0000, and a guest's message must not keep its run from ending.
                 .bind(error.map(|(_, message)| message.replace('\0', "\u{FFFD}")))
@@ -232,7 +236,7 @@ pub(crate) async fn unpark_next(tx: &mut Tx, workflow: WorkflowId, free: i64) ->
 
 fn entry(f: &Finished, now: Timestamp) -> AuditEntry {
     let (action, outcome) = match f.end {
-        End::Succeeded(_) => ("run.succeed", AuditOutcome::Ok),
+        End::Succeeded(_) | End::Answered(_) => ("run.succeed", AuditOutcome::Ok),
         End::Failed(..) => ("run.fail", AuditOutcome::Error),
         End::Dead(..) => ("run.dead", AuditOutcome::Error),
         End::Retry(..) => ("run.retry", AuditOutcome::Error),

@@ -72,7 +72,18 @@ pub async fn take(
     })
 }
 
-/// Writes the answer down, in the same transaction.
+/// Gives a key back whose request came to nothing.
+pub async fn forget(tx: &mut Tx, account: AccountId, route: &str, key: &str) -> Result<(), StorageError> {
+    tx.query("DELETE FROM idempotency_keys WHERE account_id = $1 AND route = $2 AND key = $3")
+        .bind(account.0)
+        .bind(route.to_owned())
+        .bind(key.to_owned())
+        .execute()
+        .await
+        .map(drop)
+}
+
+/// Writes the answer down, in the same transaction, or in a later one that ends what the first began.
 pub async fn answer(
     tx: &mut Tx,
     account: AccountId,

@@ -26,6 +26,8 @@ pub struct Run {
     pub workflow_version: i64,
     /// The component.
     pub plugin_digest: Digest,
+    /// Which contract that fulfils.
+    pub plugin_world: String,
     /// What came in.
     pub event_id: EventId,
     /// Whom it runs as.
@@ -66,7 +68,7 @@ pub struct Run {
 
 pub(crate) const SELECT: &str = "SELECT r.id, r.org_id, r.workflow_id, w.name, r.workflow_version, p.digest, r.event_id, r.account_id, r.principal_kind, \
     r.principal_name, r.initiator_kind, r.initiator_id, r.trigger_id, r.authority, r.missing_grants, r.replay_of, r.state, r.attempt, \
-    r.created_at, r.started_at, r.finished_at, r.due_at, r.output, r.error_code, r.error_message, r.usage, r.chain, r.handled_at \
+    r.created_at, r.started_at, r.finished_at, r.due_at, r.output, r.error_code, r.error_message, r.usage, r.chain, r.handled_at, p.world \
     FROM runs r JOIN workflows w ON w.id = r.workflow_id \
     JOIN workflow_versions v ON v.workflow_id = r.workflow_id AND v.version = r.workflow_version JOIN plugins p ON p.id = v.plugin_id";
 
@@ -196,6 +198,7 @@ pub(crate) fn read(row: &Row) -> Result<Run, StorageError> {
         workflow_version: row.get(4)?,
         plugin_digest: Digest::try_from(digest.as_slice())
             .map_err(|e| StorageError::damaged("plugins.digest", e))?,
+        plugin_world: row.get(28)?,
         event_id: row.id(6)?,
         principal: Principal {
             id: row.id(7)?,

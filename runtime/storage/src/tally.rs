@@ -1,5 +1,5 @@
-//! What triggers took and refused, gathered in memory: counts, and refusals beyond the first of a kind. What must hold: the
-//! first refusal of a kind is in the audit trail before its answer; a flood of them adds one entry a minute, with their number.
+//! What triggers took and refused, gathered in memory: counts, and refusals and handshakes beyond the first of a kind. What must hold: the
+//! first one of a kind is in the audit trail before its answer; a flood of them adds one entry a minute, with their number.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -25,7 +25,7 @@ const TOGETHER: Duration = Duration::from_mins(1);
 
 type Kind = (TriggerId, &'static str);
 
-/// The trigger that refused something, as its entries name it.
+/// The trigger that refused or answered something, as its entries name it.
 #[derive(Debug, Clone)]
 pub struct Refuser {
     /// Which.
@@ -40,11 +40,30 @@ pub struct Refuser {
     pub workflow: String,
 }
 
-/// Refusals of one kind since the last entry about them.
+/// What there can be a flood of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Something was refused.
+    Refused,
+    /// A sender that asked before it delivers was answered.
+    Answered,
+}
+
+impl Told {
+    const fn row(self) -> (&'static str, AuditOutcome) {
+        match self {
+            Self::Refused => ("event.reject", AuditOutcome::Denied),
+            Self::Answered => ("event.handshake", AuditOutcome::Ok),
+        }
+    }
+}
+
+/// What there was of one kind since the last entry about it.
 #[derive(Debug)]
 struct Flood {
     since: Instant,
     more: u64,
+    told: Told,
     refuser: Refuser,
 }
 
@@ -79,8 +98,36 @@ impl Tally {
         (code, refusal): (&'static str, &dyn Display),
         origin: &Origin,
     ) -> Option<AuditEntry> {
+        self.add(refuser.id, |counts| counts.rejected += 1);
+        self.told(storage, refuser, Told::Refused, (code, refusal), origin)
+    }
+
+    /// Counts the answer to a handshake, and gives the entry to commit before it if it is the first with this code for a while: whoever
+    /// knows the address can send them.
+    pub fn answered(
+        &self,
+        storage: &Storage,
+        refuser: Refuser,
+        (code, what): (&'static str, &dyn Display),
+        origin: &Origin,
+    ) -> Option<AuditEntry> {
+        self.told(storage, refuser, Told::Answered, (code, what), origin)
+    }
+
+    /// The entry about the first one with this code was not committed: the next one gives it again.
+    pub fn untold(&self, trigger: TriggerId, code: &'static str) {
+        self.floods.lock().unwrap_or_else(PoisonError::into_inner).remove(&(trigger, code));
+    }
+
+    fn told(
+        &self,
+        storage: &Storage,
+        refuser: Refuser,
+        told: Told,
+        (code, what): (&'static str, &dyn Display),
+        origin: &Origin,
+    ) -> Option<AuditEntry> {
         let id = refuser.id;
-        self.add(id, |counts| counts.rejected += 1);
         let mut floods = self.floods.lock().unwrap_or_else(PoisonError::into_inner);
         let flood = floods.get_mut(&(id, code)).filter(|flood| flood.since.elapsed() < TOGETHER);
         if let Some(flood) = flood {
@@ -88,14 +135,14 @@ impl Tally {
             return None;
         }
         // What an older flood has left is told with this entry.
-        let flood = Flood { since: Instant::now(), more: 0, refuser: refuser.clone() };
+        let flood = Flood { since: Instant::now(), more: 0, told, refuser: refuser.clone() };
         let more = floods.insert((id, code), flood).map_or(0, |old| old.more);
         drop(floods);
-        let mut reason = format!("{code}: {refusal}");
+        let mut reason = format!("{code}: {what}");
         if more > 0 {
             reason = format!("{reason} (and {more} more like this before)");
         }
-        let mut entry = entry(storage, &refuser, reason);
+        let mut entry = entry(storage, &refuser, told, reason);
         entry.ip = origin.ip;
         entry.user_agent.clone_from(&origin.user_agent);
         entry.request_id = origin.request_id;
@@ -128,7 +175,8 @@ impl Tally {
         let entries: Vec<AuditEntry> = told
             .iter()
             .map(|((_, code), flood)| {
-                entry(storage, &flood.refuser, format!("{code}: {} more like this", flood.more))
+                let reason = format!("{code}: {} more like this", flood.more);
+                entry(storage, &flood.refuser, flood.told, reason)
             })
             .collect();
         let written = async {
@@ -169,14 +217,14 @@ impl Tally {
     }
 }
 
-/// An entry about a trigger's refusals.
-fn entry(storage: &Storage, refuser: &Refuser, reason: String) -> AuditEntry {
+/// An entry about what a trigger refused or answered.
+fn entry(storage: &Storage, refuser: &Refuser, told: Told, reason: String) -> AuditEntry {
+    let (action, outcome) = told.row();
     let actor =
         Principal { id: refuser.base_account, kind: AccountKind::Base, name: BASE_ACCOUNT_NAME.to_owned() };
     let initiator = AuditInitiator { kind: refuser.kind, trigger_id: Some(refuser.id), external_ref: None };
     let now = storage.clock().now();
-    let mut entry =
-        AuditEntry::new(refuser.org_id, now, "event.reject", AuditOutcome::Denied, actor, initiator);
+    let mut entry = AuditEntry::new(refuser.org_id, now, action, outcome, actor, initiator);
     entry.reason = Some(reason);
     entry.workflow = Some(refuser.workflow.clone());
     entry.targets = vec![Target::new("trigger", refuser.id)];

@@ -14,6 +14,8 @@ pub struct Settled {
     pub state: RunState,
     /// The output as JSON text, if it succeeded.
     pub output: Option<String>,
+    /// Whether that is an HTTP response (`factotum_model::HttpResponse`).
+    pub is_http: bool,
     /// The error, if it did not.
     pub error: Option<(ErrorCode, String)>,
 }
@@ -91,7 +93,7 @@ mod tests {
         let run = RunId::random();
         let (mut a, mut b) = (watch.run(run), watch.run(run));
         drop(watch.run(run));
-        let end = Settled { state: RunState::Succeeded, output: Some("1".into()), error: None };
+        let end = Settled { state: RunState::Succeeded, output: Some("1".into()), is_http: false, error: None };
         watch.settled(run, || end.clone());
         assert_eq!(a.settled().await.as_deref(), Some(&end));
         assert_eq!(b.settled().await.as_deref(), Some(&end));

@@ -60,6 +60,7 @@ pub fn problem(error: OperationError) -> Problem {
         OperationError::Conflict(_) => Problem::new(Code::Conflict, detail),
         OperationError::Component(_) => Problem::new(Code::InvalidComponent, detail),
         OperationError::IdempotencyMismatch => Problem::new(Code::IdempotencyMismatch, detail),
+        OperationError::InProgress => Problem::new(Code::InProgress, detail),
         OperationError::LogInFailed => Problem::new(Code::LogInFailed, detail),
         OperationError::SecondFactorRequired => Problem::new(Code::SecondFactorRequired, detail),
         OperationError::RateLimited(wait) => {

@@ -60,6 +60,11 @@ pub enum OperationError {
     /// The idempotency key came before, with another request.
     #[error("this Idempotency-Key came before with another request; use a fresh key for each request")]
     IdempotencyMismatch,
+    /// The idempotency key came before, and what it stands for has not been answered.
+    #[error(
+        "a request with this Idempotency-Key is being worked on, or the server stopped while it was; look what came of it, and use a fresh key to do it again"
+    )]
+    InProgress,
     /// A part of the server cannot take this now.
     #[error("{0}")]
     Unavailable(String),

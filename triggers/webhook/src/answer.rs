@@ -27,12 +27,18 @@ pub struct Answer {
 
 impl Answer {
     fn of(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let mut answer = Self::bare(status, body.into());
+        answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        answer
+    }
+
+    /// With what every answer says to a browser, and nothing else.
+    pub(crate) fn bare(status: StatusCode, body: Bytes) -> Self {
         let mut headers = HeaderMap::with_capacity(6);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Self { status, headers, body: body.into() }
+        Self { status, headers, body }
     }
 
     /// 202 with the run's id: the delivery is committed.

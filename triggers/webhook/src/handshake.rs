@@ -27,6 +27,20 @@ pub enum HandshakeError {
     Origin,
 }
 
+/// Which handshake a request of this method would be, as the audit trail has it: code and words.
+pub fn kind(config: &WebhookConfig, method: &Method) -> (&'static str, &'static str) {
+    match config.verify.preset {
+        _ if *method == Method::OPTIONS => {
+            ("cloud_events_origin", "the origin that asked may send its CloudEvents here")
+        }
+        VerifyPreset::Meta => ("meta_subscription", "`hub.challenge` was answered: the verify token was right"),
+        VerifyPreset::Graph => {
+            ("graph_validation", "`validationToken` was answered: whoever knows the address can ask")
+        }
+        _ => ("slack_url_verification", "`url_verification` was answered: it was signed"),
+    }
+}
+
 /// The answer to a handshake that needs no body; none if the request is no such handshake.
 pub fn before_the_body(
     config: &WebhookConfig,

@@ -9,6 +9,7 @@ pub mod cloud_events;
 pub mod config;
 pub mod dedup;
 pub mod handshake;
+mod http_reply;
 mod known;
 pub mod preset;
 mod rate;

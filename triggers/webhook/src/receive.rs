@@ -97,7 +97,7 @@ impl Webhooks {
         let deadline = Instant::now() + Duration::from_millis(config.reply_timeout_ms);
         admit::check(config, origin.ip, delivery.certificate)?;
         if let Some(answer) = handshake::before_the_body(config, &delivery)? {
-            return Ok(answer);
+            return self.shake(known, &delivery, origin, answer).await;
         }
         if !config.methods.iter().any(|m| m == delivery.method.as_str()) {
             return Err(Refusal::Method(config.methods.clone()));
@@ -108,7 +108,7 @@ impl Webhooks {
         let now = self.storage.clock().now();
         verify::verify(&config.verify, &delivery, &body, now)?;
         if let Some(answer) = handshake::after_verification(config, &body)? {
-            return Ok(answer);
+            return self.shake(known, &delivery, origin, answer).await;
         }
         // After it is known whose delivery it is: a stranger who has the URL alone uses up nothing.
         self.rates.take(known.id, config.rate).map_err(Refusal::RateLimited)?;
@@ -186,6 +186,22 @@ impl Webhooks {
             Accepted::New(_) => self.tally.accepted(known.id),
             Accepted::Duplicate(_) => self.tally.duplicate(known.id),
         }
+    }
+
+    /// Answers a handshake. The first of a kind is on the record before it is answered, or is not answered.
+    async fn shake(
+        &self,
+        known: &Known,
+        delivery: &Delivery,
+        origin: &Origin,
+        answer: Answer,
+    ) -> Result<Answer, Refusal> {
+        let (code, what) = handshake::kind(&known.config, &delivery.method);
+        if let Some(entry) = self.tally.answered(&self.storage, known.refuser(), (code, &what), origin) {
+            let recorded = self.storage.journal().record(entry).await;
+            recorded.inspect_err(|_| self.tally.untold(known.id, code))?;
+        }
+        Ok(answer)
     }
 
     /// Counts a refusal and puts it on the record. The first of a kind is committed before the sender hears of it.

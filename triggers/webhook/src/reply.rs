@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use factotum_model::{ErrorCode, OrgId, RequestId, RunId};
+use factotum_model::{ErrorCode, HttpResponse, OrgId, RequestId, RunId, http_response};
 use factotum_storage::watch::{Settled, Watcher};
 use factotum_storage::{Backend, Storage, StorageError, runs};
 use tokio::time::Instant;
@@ -52,11 +52,18 @@ pub(crate) async fn ended(
     let run = runs::get(&mut tx, org, run).await?;
     Ok(run
         .filter(|run| run.state.is_terminal())
-        .map(|run| Arc::new(Settled { state: run.state, output: run.output, error: run.error })))
+        .map(|run| {
+            let is_http = run.plugin_world == http_response::WORLD;
+            Arc::new(Settled { state: run.state, output: run.output, is_http, error: run.error })
+        }))
 }
 
 pub(crate) fn answer(settled: &Settled, request: RequestId) -> Answer {
     match (&settled.output, &settled.error) {
+        (Some(output), None) if settled.is_http => match HttpResponse::from_json(output) {
+            Some(response) => Answer::http(response),
+            None => Answer::failed(ErrorCode::Failed, "the workflow's response cannot be read", request),
+        },
         (Some(output), None) => Answer::output(output),
         (_, Some((code, message))) => Answer::failed(*code, message, request),
         (None, None) => Answer::failed(ErrorCode::Failed, "the workflow ended without an answer", request),

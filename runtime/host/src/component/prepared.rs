@@ -1,10 +1,11 @@
 //! A component that is ready to run, and what an upload turned out to be.
 
-use factotum_model::Digest;
+use factotum_model::{Digest, http_response};
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::capability::bindings::WorkflowPre;
 use crate::error::UploadError;
@@ -12,16 +13,20 @@ use crate::guest::Guest;
 
 /// The function of `factotum:workflow/workflow`.
 const WORKFLOW_EXPORT: &str = "handle";
+/// The interface of a handler of HTTP requests, without its version.
+const HANDLER_EXPORT: &str = "wasi:http/incoming-handler@";
 /// The interface of a command, without its version.
 const COMMAND_EXPORT: &str = "wasi:cli/run@";
 /// How many exports an error message names.
 const EXPORTS_SHOWN: usize = 8;
 
-/// Which contract a component fulfils.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which contract a component fulfils; of several, the first one in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum World {
     /// `factotum:workflow/workflow`: exports `handle`.
     Workflow,
+    /// `wasi:http/proxy`: exports `wasi:http/incoming-handler`.
+    Handler,
     /// `wasi:cli/command`: exports `wasi:cli/run`.
     Command,
 }
@@ -31,6 +36,7 @@ impl World {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Workflow => "factotum:workflow",
+            Self::Handler => http_response::WORLD,
             Self::Command => "wasi:cli",
         }
     }
@@ -62,6 +68,7 @@ pub struct Prepared {
 /// Linked, with its entry point found: what is left per run is an instance.
 pub(crate) enum Entry {
     Workflow(WorkflowPre<Guest>),
+    Handler(ProxyPre<Guest>),
     Command(CommandPre<Guest>),
 }
 
@@ -75,6 +82,7 @@ impl Prepared {
     pub fn world(&self) -> World {
         match self.entry {
             Entry::Workflow(_) => World::Workflow,
+            Entry::Handler(_) => World::Handler,
             Entry::Command(_) => World::Command,
         }
     }
@@ -101,12 +109,14 @@ impl Prepared {
         imports.sort_unstable();
         let mut exports: Vec<String> = shape.exports(engine).map(|(name, _)| name.to_owned()).collect();
         exports.sort_unstable();
-        let world = shape.exports(engine).find_map(|(name, item)| match item.ty {
+        let worlds = shape.exports(engine).filter_map(|(name, item)| match item.ty {
             ComponentItem::ComponentFunc(_) if name == WORKFLOW_EXPORT => Some(World::Workflow),
+            ComponentItem::ComponentInstance(_) if name.starts_with(HANDLER_EXPORT) => Some(World::Handler),
             ComponentItem::ComponentInstance(_) if name.starts_with(COMMAND_EXPORT) => Some(World::Command),
             _ => None,
         });
-        let Some(world) = world else {
+        // A program may export several: what toolchains make of a handler of HTTP has a `main` that does nothing beside it.
+        let Some(world) = worlds.min() else {
             let exports: Vec<String> = exports.iter().map(|name| format!("`{name}`")).collect();
             return Err(UploadError::UnknownWorld { exports: in_words(&exports) });
         };
@@ -122,6 +132,7 @@ impl Prepared {
         };
         let entry = match world {
             World::Workflow => Entry::Workflow(WorkflowPre::new(linked).map_err(mistyped)?),
+            World::Handler => Entry::Handler(ProxyPre::new(linked).map_err(mistyped)?),
             World::Command => Entry::Command(CommandPre::new(linked).map_err(mistyped)?),
         };
         Ok(Self { digest, imports, exports, entry })

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod capability;
+mod handler;
 mod http;
 mod limits;
 mod mail;

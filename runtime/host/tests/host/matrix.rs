@@ -31,6 +31,8 @@ const AUTHORITIES: [(&str, &[&str]); 11] = [
 enum Decision {
     /// Asks for a grant: this guest does the call once.
     Asks(&'static str, Value),
+    /// Asks for a grant, of a component that handles HTTP requests: asked for this URL.
+    Handles(&'static str),
     /// Needs no grant: this guest calls it until its limit of calls ends it.
     Free(&'static str, Value),
     /// Needs no grant: this guest reads the mail that started it.
@@ -65,6 +67,7 @@ fn decision(function: &str) -> Decision {
         "attachments.raw" => free("raw"),
         "attachments.[method]reader.read" => Decision::Read,
         // Nobody listens there: what is allowed fails to connect.
+        BY_A_HANDLER => Decision::Handles("http://127.0.0.1:9/"),
         "outgoing-handler.handle" => Decision::Asks("caller", json!({"url": "http://127.0.0.1:9/"})),
         other => {
             panic!("`{other}` is new: decide which grant it asks for, and say here how a guest calls it")
@@ -72,12 +75,15 @@ fn decision(function: &str) -> Decision {
     }
 }
 
+/// The same function, called by a component of the other world that has it.
+const BY_A_HANDLER: &str = "outgoing-handler.handle of wasi:http";
+
 /// The functions of the interfaces that the world imports, as `interface.function`, and the one of `wasi:http` that leads outside.
 fn functions() -> Vec<String> {
     let mut resolve = wit_parser::Resolve::default();
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugins/wit");
     let (package, _) = resolve.push_dir(&folder).expect("the contract can be read");
-    let mut functions = vec!["outgoing-handler.handle".to_owned()];
+    let mut functions = vec!["outgoing-handler.handle".to_owned(), BY_A_HANDLER.to_owned()];
     for world in resolve.packages[package].worlds.values() {
         for item in resolve.worlds[*world].imports.values() {
             match item {
@@ -111,6 +117,14 @@ async fn every_host_call_has_its_decision() {
                     let report = fixture.run(guest, wish, attempt).await;
                     let answer = report.result.expect("a denial is an answer to these guests").into_value();
                     answer.to_string().contains("\"denied\"")
+                }
+                Decision::Handles(url) => {
+                    attempt.input = crate::handler::delivery("POST", "/call", &[]);
+                    attempt.raw = Some(url.into());
+                    let report = fixture.run("http-probe", Value::Null, attempt).await;
+                    let answer = report.result.expect("a denial is an answer to this guest").into_value();
+                    assert!(answer["body"].as_str().is_some_and(|b| b == "denied" || b.starts_with("failed")));
+                    answer["body"] == "denied"
                 }
                 Decision::Read => {
                     attempt.input = crate::mail::a_mail();

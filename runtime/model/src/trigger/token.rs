@@ -11,6 +11,11 @@ pub const TOKEN_CHARS: usize = 32;
 
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
+/// Whether a token may have this character.
+pub(crate) fn is_token_char(byte: u8) -> bool {
+    ALPHABET.contains(&byte)
+}
+
 /// A token as it stands in a URL or an address.
 #[derive(Debug, Clone)]
 pub struct Token(Redacted<String>);
@@ -31,7 +36,7 @@ impl Token {
 
     /// Reads a token; `None` if it can't be one, so that a scanner costs no look-up.
     pub fn parse(text: &str) -> Option<Self> {
-        let fine = text.len() == TOKEN_CHARS && text.bytes().all(|b| ALPHABET.contains(&b));
+        let fine = text.len() == TOKEN_CHARS && text.bytes().all(is_token_char);
         fine.then(|| Self(Redacted::new(text.to_owned())))
     }
 

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::response::{IntoResponse as _, Response};
 use factotum_webhook::Delivery;
+use http::header::HOST;
 use http::request::Parts;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -70,6 +71,13 @@ async fn deliver(
     mut body: Body,
 ) -> Response {
     let whole = parts.uri.path();
+    let mut headers = parts.headers;
+    // HTTP/2 says who is asked elsewhere (RFC 9113 §8.3.1).
+    if let (false, Some(asked)) = (headers.contains_key(HOST), parts.uri.authority())
+        && let Ok(asked) = asked.as_str().parse()
+    {
+        headers.insert(HOST, asked);
+    }
     // What follows `/hooks/<token>`, as sent.
     let below = whole.splitn(4, '/').nth(3).map(|rest| format!("/{rest}")).unwrap_or_default();
     let delivery = Delivery {
@@ -78,7 +86,7 @@ async fn deliver(
         method: parts.method,
         path: below,
         query: parts.uri.query().unwrap_or_default().to_owned(),
-        headers: parts.headers,
+        headers,
     };
     let origin = factotum_storage::accept::Origin {
         ip: Some(origin.address),

@@ -14,6 +14,7 @@ use crate::api::body::{self, is_json, wrong_type};
 use crate::api::endpoint::{Endpoint, Routes};
 use crate::api::form::Form;
 use crate::api::guarded::refusal;
+use crate::api::idempotency::IdempotencyKey;
 use crate::api::parameters::{Parameters, listed, page};
 use crate::operations::member::{self, MemberChange};
 use crate::operations::{Caller, OperationError, Services};
@@ -113,6 +114,12 @@ async fn remove(services: State, caller: Caller, Path(id): Path<String>) -> Answ
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn erase(services: State, caller: Caller, Path(id): Path<String>) -> Answer<Json<ErasureView>> {
-    Ok(Json((&member::erase(&services, &caller, &id).await?).into()))
+async fn erase(
+    services: State,
+    caller: Caller,
+    idempotency: IdempotencyKey,
+    Path(id): Path<String>,
+) -> Answer<Json<ErasureView>> {
+    let once = idempotency.over(b"")?;
+    Ok(Json((&member::erase(&services, &caller, &id, once.as_ref()).await?).into()))
 }

@@ -184,22 +184,16 @@ async fn test(
     services: State,
     caller: Caller,
     Path(id): Path<String>,
+    idempotency: IdempotencyKey,
     trial: Json<Trial>,
 ) -> Answer<Answered<TestedView>> {
+    let once = idempotency.over(&trial.bytes)?;
     let sample = match trial.value.body {
         None => Sample::Usual,
         Some(serde_json::Value::String(text)) => Sample::Text(text),
         Some(json) => Sample::Json(json.to_string()),
     };
-    let tested = trigger::test(&services, &caller, &id, sample).await?;
-    let answer = tested.answer;
-    let content_type = answer.headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    Ok(Answered(TestedView {
-        status: answer.status.as_u16(),
-        content_type: content_type.map(ToOwned::to_owned),
-        body: String::from_utf8_lossy(&answer.body).into_owned(),
-        run: tested.run.map(|run| run.to_string()),
-    }))
+    Ok(Answered(trigger::test_once(&services, &caller, &id, sample, once.as_ref()).await?.view()))
 }
 
 async fn backfill(

@@ -1,7 +1,7 @@
 //! What a component is, for people: its imports with what they are for, and what changed. What must hold: what is said of an import is what the host does
 //! with it.
 
-use factotum_model::{Action, capability};
+use factotum_model::{Action, capability, http_response};
 
 use crate::operations::plugin::{Difference, Shape};
 
@@ -79,6 +79,7 @@ impl ShapeView {
         Self {
             world_words: match shape.world.as_str() {
                 "factotum:workflow" => "a workflow: called with an event, answers with an outcome",
+                http_response::WORLD => "a handler of HTTP requests: called with a request, answers with a response",
                 _ => "a command: reads the event as JSON from its input, writes its answer to its output",
             },
             world: shape.world.clone(),

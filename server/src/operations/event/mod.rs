@@ -1,4 +1,4 @@
-//! What came in.
+//! What came in. What must hold: an address that starts a workflow is not shown to those who may only look.
 
 use factotum_model::audit::Target;
 use factotum_model::email::Attachment;
@@ -7,7 +7,7 @@ use factotum_storage::events;
 
 use crate::operations::{Caller, OperationError, Services};
 
-/// One event with its trigger.
+/// One event with its trigger. A mail is without the tokens of the addresses it went to, but in its bytes.
 pub async fn get(
     services: &Services,
     caller: &Caller,
@@ -16,7 +16,12 @@ pub async fn get(
     caller.allowed(services, "event.read", Action::EVENTS_READ, None, Some(Target::new("event", id))).await?;
     let id: EventId = id.parse().map_err(|_| OperationError::NotFound)?;
     let mut tx = services.storage.read().await?;
-    events::get(&mut tx, caller.org_id, id).await?.ok_or(OperationError::NotFound)
+    let (mut event, trigger) =
+        events::get(&mut tx, caller.org_id, id).await?.ok_or(OperationError::NotFound)?;
+    if let EventInput::Email(email) = &mut event.input {
+        **email = std::mem::take(&mut **email).without_tokens();
+    }
+    Ok((event, trigger))
 }
 
 /// A file of the mail that an event is, by its place in the list, with the event that holds its bytes.

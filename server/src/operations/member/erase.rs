@@ -7,7 +7,8 @@ use factotum_storage::erasure::{self, Standing};
 use serde_json::json;
 
 use super::{BASE_IMMUTABLE, KEY_IMMUTABLE};
-use crate::operations::{Caller, OperationError, Services, Work};
+use crate::operations::{Caller, Once, OperationError, Services, Work};
+use crate::view::member::ErasureView;
 
 /// What was erased.
 #[derive(Debug, Clone, Copy)]
@@ -21,11 +22,17 @@ pub struct Erasure {
 }
 
 /// Erases a former member. Done again, it erases what has come since.
-pub async fn erase(services: &Services, caller: &Caller, id: &str) -> Result<Erasure, OperationError> {
+pub async fn erase(
+    services: &Services,
+    caller: &Caller,
+    id: &str,
+    once: Option<&Once>,
+) -> Result<Erasure, OperationError> {
     // What was refused to them a moment ago may still wait to be written, with their name.
     services.denials.flush(&services.storage, services.now(), true).await?;
     let target = Some(Target::new("account", id));
-    let mut work = Work::begin_in_turn(services, caller, "member.erase", target).await?.guarded();
+    let begun = Work::begin_in_turn(services, caller, "member.erase", target).await?.guarded();
+    let mut work = begun.once(once).await?;
     let done = act(&mut work, id).await;
     work.end(done).await
 }
@@ -50,5 +57,7 @@ async fn act(work: &mut Work<'_>, id: &str) -> Result<Erasure, OperationError> {
     };
     let audit_values = erasure::erase(&mut work.tx, org, person, now).await?;
     work.change(json!({"erased": {"audit_values": audit_values}}));
-    Ok(Erasure { account, at: now, audit_values })
+    let erasure = Erasure { account, at: now, audit_values };
+    work.answered(200, &ErasureView::from(&erasure)).await?;
+    Ok(erasure)
 }

@@ -13,6 +13,7 @@ mod regenerate;
 mod sample_mail;
 mod secret;
 mod test;
+mod test_once;
 
 pub use backfill::{Backfilled, Range, backfill};
 pub use change::{Change, change};
@@ -25,6 +26,7 @@ pub use regenerate::{MAX_OVERLAP_S, Overlap, regenerate};
 pub use sample_mail::SampleMail;
 pub use secret::fresh_secret;
 pub use test::{Sample, Tested, test};
+pub use test_once::test_once;
 
 use factotum_model::Timestamp;
 use factotum_schedule::{Firing, Schedule};
