@@ -84,7 +84,10 @@ on_both_backends! {
         assert_eq!(found(&everything(&server)), WORDS, "the test looks where it is");
         server.resume().unwrap();
 
-        let erased = admin.post(&erase(&id), &json!({})).expect(200);
+        let once = || admin.send("POST", &erase(&id), &[("idempotency-key", "erase-once")], b"").unwrap();
+        let erased = once().expect(200);
+        let repeated = once();
+        assert_eq!((repeated.header("idempotency-replayed"), repeated.expect(200)), (Some("true"), erased.clone()));
         assert_eq!(erased["id"], json!(id));
         assert!(erased["audit_values"].as_u64().unwrap() > 20, "{erased}");
         let after = of(&id);

@@ -109,6 +109,31 @@ on_both_backends! {
         assert_eq!(api.all("/api/v1/runs?workflow=echo").len(), 1);
     }
 
+    fn one_idempotency_key_sends_one_test_delivery(backend: Backend) {
+        let server = Server::start(backend);
+        let api = server.api();
+        api.deploy("echo", &[]);
+        // Nothing names its deliveries: only the key tells that two requests are one.
+        let trigger = api.trigger("echo", "webhook", &json!({}));
+        let path = format!("/api/v1/triggers/{}/test", trigger["id"].as_str().unwrap());
+        let send = |path: &str, key: &str, body: &[u8]| {
+            let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+            api.send("POST", path, &headers, body).unwrap()
+        };
+        let first = send(&path, "once", b"{\"body\": {\"n\": 1}}");
+        assert_eq!(first.header("idempotency-replayed"), None);
+        let again = send(&path, "once", b"{\"body\": {\"n\": 1}}");
+        assert_eq!(again.header("idempotency-replayed"), Some("true"));
+        assert_eq!(again.expect(200), first.expect(200));
+        send(&path, "once", b"{\"body\": {\"n\": 2}}").expect_problem(422, "idempotency_mismatch");
+        // What came to nothing does not use the key up.
+        for _ in 0..2 {
+            send("/api/v1/triggers/trg_none/test", "none", b"{}").expect_problem(404, "not_found");
+        }
+        send(&path, "another", b"{\"body\": {\"n\": 1}}").expect(200);
+        assert_eq!(api.all("/api/v1/runs?workflow=echo").len(), 2);
+    }
+
     fn waiting_for_a_run_answers_with_its_end_failures_too(backend: Backend) {
         let server = Server::start(backend);
         let api = server.api();

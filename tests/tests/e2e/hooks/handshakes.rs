@@ -55,5 +55,16 @@ on_both_backends! {
         post(&server, &slack, &signed[..1], body).expect_problem(401, "signature_missing");
 
         assert_eq!(server.api().all("/api/v1/runs"), Vec::<Value>::new(), "nothing was started");
+
+        // Each is on record; what a stranger repeats is counted, not written again.
+        for _ in 0..3 {
+            assert_eq!(ask("POST", &format!("{graph}?validationToken=again"), &[]).status, 200);
+        }
+        let mut told: Vec<String> = server.api().audit("action=event.handshake").iter().map(|entry| {
+            assert_eq!((&entry["outcome"], &entry["initiator"]["kind"]), (&json!("ok"), &json!("webhook")), "{entry}");
+            entry["reason"].as_str().unwrap().split(':').next().unwrap().to_owned()
+        }).collect();
+        told.sort_unstable();
+        assert_eq!(told, ["cloud_events_origin", "graph_validation", "meta_subscription", "slack_url_verification"]);
     }
 }

@@ -1,10 +1,11 @@
-//! Webhooks in full, over HTTP: every preset, handshakes, CloudEvents, who may deliver, attacks, and a flood of repetitions through a crash. The long
+//! Webhooks in full, over HTTP: every preset, handshakes, CloudEvents, components written for HTTP, who may deliver, attacks, and a flood of repetitions through a crash. The long
 //! forms: `cargo xtask soak hooks`.
 
 mod admission;
 mod attacks;
 mod events;
 mod handshakes;
+mod http_components;
 mod once;
 mod presets;
 mod tls;
