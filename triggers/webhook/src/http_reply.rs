@@ -88,7 +88,10 @@ impl Answer {
             if !passes(&name) {
                 continue;
             }
-            for value in values.iter().filter_map(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
+            // What a body is, it is once.
+            let most = if name == CONTENT_TYPE { 1 } else { values.len() };
+            let values = values.iter().take(most);
+            for value in values.filter_map(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
                 answer.headers.append(&name, value);
             }
         }
