@@ -90,6 +90,10 @@ async fn a_component_that_others_serve_runs_unchanged() {
     let fixture = Fixture::new();
     let inspected = fixture.host.inspect(guest("hello-http")).await.unwrap();
     assert_eq!((inspected.world, inspected.world.as_str()), (World::Handler, "wasi:http"));
+    // Made as a program, it exports a command beside the handler.
+    let both = fixture.host.inspect(guest("http-probe")).await.unwrap();
+    assert!(both.exports.iter().any(|export| export.starts_with("wasi:cli/run@")), "{both:?}");
+    assert_eq!(both.world, World::Handler);
     let report = fixture.run("hello-http", Value::Null, Attempt::default()).await;
     assert_eq!(
         report.result.unwrap().into_value(),

@@ -1,7 +1,6 @@
-//! Test guest `http-probe`: a `wasi:http` handler that knows nothing of Factotum and does what the path asks. `/call` sends a GET to the URL in its body and answers
+//! A handler that knows nothing of Factotum and does what the path asks. `/call` sends a GET to the URL in its body and answers
 //! `denied`, `failed` or the status; `/status/503` answers so; `/cookies`, `/trap`, `/silent`, `/nothing`, `/error`, `/endless`, `/short`, `/exit` are named for
 //! what they do. Any other path is answered with what came, the body piece by piece.
-#![cfg(target_os = "wasi")]
 
 use wasip2::clocks::monotonic_clock;
 use wasip2::exports::http::incoming_handler::Guest;
