@@ -10,9 +10,10 @@ use crate::command::{Interrupt, cargo, is_there, say, step, target};
 use crate::{console, fuzz, guests, mail, ocsf, oidc, postgres, schemathesis, signers, tidy};
 
 /// The guests with tests of their own, and what they are made with.
-const NATIVE_GUESTS: [&str; 7] = [
+const NATIVE_GUESTS: [&str; 8] = [
     "factotum-sdk",
     "github-issues",
+    "http-hello",
     "invoice-mailbox",
     "nightly",
     "order-intake",
