@@ -8,7 +8,7 @@ use factotum_storage::plugins::Plugin;
 /// What a component says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shape {
-    /// `factotum:workflow` or `wasi:cli`.
+    /// `factotum:workflow`, `wasi:http` or `wasi:cli`.
     pub world: String,
     /// What it imports, sorted.
     pub imports: Vec<String>,
