@@ -14,7 +14,8 @@ wasip2::http::proxy::export!(Hello);
 impl Guest for Hello {
     fn handle(request: IncomingRequest, answer: ResponseOutparam) {
         let answered = greeting(&request.path_with_query().unwrap_or_default());
-        let headers = Fields::from_list(&[("content-type".to_owned(), b"text/plain; charset=utf-8".to_vec())]);
+        let headers =
+            Fields::from_list(&[("content-type".to_owned(), b"text/plain; charset=utf-8".to_vec())]);
         let response = headers.map(OutgoingResponse::new).ok();
         let begun = response.and_then(|response| {
             response.set_status_code(answered.status).ok()?;

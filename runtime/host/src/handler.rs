@@ -152,8 +152,11 @@ fn request(event: &Arc<Event>, meter: &Arc<Meter>) -> http::Result<Request<Store
         headers.insert(CONTENT_LENGTH, bytes.len().into());
     }
     let host = headers.get(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
-    let uri =
-        Uri::builder().scheme("http").authority(host.unwrap_or_else(|| Authority::from_static(NOBODY))).path_and_query(target).build()?;
+    let uri = Uri::builder()
+        .scheme("http")
+        .authority(host.unwrap_or_else(|| Authority::from_static(NOBODY)))
+        .path_and_query(target)
+        .build()?;
     let mut request = Request::builder().method(method).uri(uri);
     if let Some(own) = request.headers_mut() {
         *own = headers;
@@ -192,7 +195,10 @@ impl Body for Stored {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if self.rest.is_empty() {
             return Poll::Ready(None);
         }

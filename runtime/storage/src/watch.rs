@@ -93,7 +93,8 @@ mod tests {
         let run = RunId::random();
         let (mut a, mut b) = (watch.run(run), watch.run(run));
         drop(watch.run(run));
-        let end = Settled { state: RunState::Succeeded, output: Some("1".into()), is_http: false, error: None };
+        let end =
+            Settled { state: RunState::Succeeded, output: Some("1".into()), is_http: false, error: None };
         watch.settled(run, || end.clone());
         assert_eq!(a.settled().await.as_deref(), Some(&end));
         assert_eq!(b.settled().await.as_deref(), Some(&end));

@@ -33,7 +33,9 @@ pub fn kind(config: &WebhookConfig, method: &Method) -> (&'static str, &'static 
         _ if *method == Method::OPTIONS => {
             ("cloud_events_origin", "the origin that asked may send its CloudEvents here")
         }
-        VerifyPreset::Meta => ("meta_subscription", "`hub.challenge` was answered: the verify token was right"),
+        VerifyPreset::Meta => {
+            ("meta_subscription", "`hub.challenge` was answered: the verify token was right")
+        }
         VerifyPreset::Graph => {
             ("graph_validation", "`validationToken` was answered: whoever knows the address can ask")
         }

@@ -117,12 +117,21 @@ mod tests {
 
     #[test]
     fn what_a_component_says_is_passed_on_but_for_what_is_not_its_own() {
-        let own = [("content-type", "text/html"), ("x-own", "1"), ("x-own", "2"), ("location", "/b"), ("etag", "7")];
+        let own = [
+            ("content-type", "text/html"),
+            ("x-own", "1"),
+            ("x-own", "2"),
+            ("location", "/b"),
+            ("etag", "7"),
+        ];
         let told = answer(201, &own, "<script>");
         assert_eq!((told.status.as_u16(), &told.body[..]), (201, &b"<script>"[..]));
         assert_eq!(told.headers["content-type"], "text/html");
         assert_eq!(told.headers.get_all("x-own").iter().collect::<Vec<_>>(), ["1", "2"]);
-        assert_eq!((&told.headers["location"], &told.headers["etag"]), (&"/b".parse().unwrap(), &"7".parse().unwrap()));
+        assert_eq!(
+            (&told.headers["location"], &told.headers["etag"]),
+            (&"/b".parse().unwrap(), &"7".parse().unwrap())
+        );
         assert_eq!(told.headers["content-security-policy"], "sandbox");
         assert_eq!(told.headers["x-content-type-options"], "nosniff");
         assert_eq!(told.headers["cache-control"], "no-store");

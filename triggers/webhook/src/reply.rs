@@ -50,12 +50,10 @@ pub(crate) async fn ended(
 ) -> Result<Option<Arc<Settled>>, StorageError> {
     let mut tx = storage.read().await?;
     let run = runs::get(&mut tx, org, run).await?;
-    Ok(run
-        .filter(|run| run.state.is_terminal())
-        .map(|run| {
-            let is_http = run.plugin_world == http_response::WORLD;
-            Arc::new(Settled { state: run.state, output: run.output, is_http, error: run.error })
-        }))
+    Ok(run.filter(|run| run.state.is_terminal()).map(|run| {
+        let is_http = run.plugin_world == http_response::WORLD;
+        Arc::new(Settled { state: run.state, output: run.output, is_http, error: run.error })
+    }))
 }
 
 pub(crate) fn answer(settled: &Settled, request: RequestId) -> Answer {

@@ -78,8 +78,7 @@ async fn what_is_no_request_comes_as_one_of_json() {
     assert_eq!(call.headers["x-got-content-type"], ["application/json"]);
     assert_eq!(call.headers["x-authority"], ["localhost"]);
     let nominal_time = factotum_model::Timestamp::from_micros(0);
-    let due =
-        Attempt { input: EventInput::Schedule { nominal_time, test: false }, ..Attempt::default() };
+    let due = Attempt { input: EventInput::Schedule { nominal_time, test: false }, ..Attempt::default() };
     let due = answered(fixture.run("http-probe", Value::Null, due).await);
     let body: Value = serde_json::from_slice(&due.body).unwrap();
     assert_eq!(body, json!({"kind": "schedule", "schedule": {"nominal_time": nominal_time}}));

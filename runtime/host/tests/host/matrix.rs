@@ -123,7 +123,9 @@ async fn every_host_call_has_its_decision() {
                     attempt.raw = Some(url.into());
                     let report = fixture.run("http-probe", Value::Null, attempt).await;
                     let answer = report.result.expect("a denial is an answer to this guest").into_value();
-                    assert!(answer["body"].as_str().is_some_and(|b| b == "denied" || b.starts_with("failed")));
+                    assert!(
+                        answer["body"].as_str().is_some_and(|b| b == "denied" || b.starts_with("failed"))
+                    );
                     answer["body"] == "denied"
                 }
                 Decision::Read => {

@@ -66,7 +66,10 @@ mod tests {
         let upper = TOKEN.to_uppercase();
         for (text, hidden) in [
             (format!("orders+{TOKEN}@example.com"), "orders+…@example.com".to_owned()),
-            (format!("<ORDERS+{upper}@EXAMPLE.COM>, b+{TOKEN}@x"), "<ORDERS+…@EXAMPLE.COM>, b+…@x".to_owned()),
+            (
+                format!("<ORDERS+{upper}@EXAMPLE.COM>, b+{TOKEN}@x"),
+                "<ORDERS+…@EXAMPLE.COM>, b+…@x".to_owned(),
+            ),
             (format!("back+orders+{TOKEN}=example.com@x"), "back+orders+…=example.com@x".to_owned()),
             (format!("+{TOKEN}"), "+…".to_owned()),
         ] {
@@ -74,7 +77,9 @@ mod tests {
         }
         let long = format!("a+{TOKEN}a@example.com");
         let short = format!("a+{}@example.com", &TOKEN[1..]);
-        for kept in ["", "a+b@c", "1 + 1 = 2", "+", "ü+ü", &long, &short, TOKEN, "a+11111111111111111111111111111111"] {
+        for kept in
+            ["", "a+b@c", "1 + 1 = 2", "+", "ü+ü", &long, &short, TOKEN, "a+11111111111111111111111111111111"]
+        {
             assert_eq!(without_tokens(kept), None, "{kept}");
         }
     }

@@ -79,7 +79,9 @@ impl ShapeView {
         Self {
             world_words: match shape.world.as_str() {
                 "factotum:workflow" => "a workflow: called with an event, answers with an outcome",
-                http_response::WORLD => "a handler of HTTP requests: called with a request, answers with a response",
+                http_response::WORLD => {
+                    "a handler of HTTP requests: called with a request, answers with a response"
+                }
                 _ => "a command: reads the event as JSON from its input, writes its answer to its output",
             },
             world: shape.world.clone(),
