@@ -61,7 +61,7 @@ async fn a_delivery_is_the_request_that_it_was() {
     assert_eq!((response.status, response.body.len()), (200, body.len()));
     assert!(response.body == body, "byte by byte");
     let said = |name: &str| response.headers.get(name).map(|values| values.join(", ")).unwrap_or_default();
-    assert_eq!((said("x-method"), said("x-target")), ("Patch".into(), "/orders/7?a=1&b=%20".into()));
+    assert_eq!((said("x-method"), said("x-target")), ("PATCH".into(), "/orders/7?a=1&b=%20".into()));
     assert_eq!(said("x-authority"), "hooks.example:8443");
     assert_eq!((said("x-got-x-id"), said("x-got-x-name")), ("1, 2".into(), "Grüße".into()));
     assert_eq!(said("x-got-content-length"), body.len().to_string(), "what is stored is whole");
@@ -74,7 +74,7 @@ async fn what_is_no_request_comes_as_one_of_json() {
     let fixture = Fixture::new();
     let call = answered(fixture.run("http-probe", json!({"a": 1}), Attempt::default()).await);
     assert_eq!(call.body, br#"{"a":1}"#);
-    assert_eq!((call.headers["x-method"][0].as_str(), call.headers["x-target"][0].as_str()), ("Post", "/"));
+    assert_eq!((call.headers["x-method"][0].as_str(), call.headers["x-target"][0].as_str()), ("POST", "/"));
     assert_eq!(call.headers["x-got-content-type"], ["application/json"]);
     assert_eq!(call.headers["x-authority"], ["localhost"]);
     let nominal_time = factotum_model::Timestamp::from_micros(0);
