@@ -262,14 +262,14 @@ async fn read(
 mod tests {
     use super::*;
 
-    fn answered(status: u16, body: &[u8]) -> Result<HttpResponse, NoResponse> {
-        Ok(HttpResponse { status, body: body.to_vec(), ..HttpResponse::default() })
+    fn ended(status: u16, body: &[u8]) -> Result<HttpResponse, Failure> {
+        output(Ok(HttpResponse { status, body: body.to_vec(), ..HttpResponse::default() }))
     }
 
     #[test]
     fn what_a_client_did_wrong_is_an_answer_and_what_the_server_did_a_failure() {
         for status in [200, 204, 302, 404, 429, 499] {
-            assert_eq!(output(answered(status, b"x")).unwrap().status, status);
+            assert_eq!(ended(status, b"x").unwrap().status, status);
         }
         for (status, body, message) in [
             (500, &b""[..], "the handler answered 500 Internal Server Error"),
@@ -277,11 +277,11 @@ mod tests {
             (599, b"\xff", "the handler answered 599"),
             (101, b"", "the handler answered 101 Switching Protocols, which ends no request"),
         ] {
-            let failure = output(answered(status, body)).unwrap_err();
+            let failure = ended(status, body).unwrap_err();
             assert_eq!((failure.code, failure.message.as_str()), (ErrorCode::Failed, message));
             assert!(!failure.permanent);
         }
-        let long = output(answered(500, "ü".repeat(TOLD_BYTES).as_bytes())).unwrap_err();
+        let long = ended(500, "ü".repeat(TOLD_BYTES).as_bytes()).unwrap_err();
         assert_eq!(long.message.matches('ü').count(), TOLD_BYTES / 2);
     }
 
