@@ -7,6 +7,7 @@ pub mod config;
 pub mod console;
 pub mod http;
 pub mod mail;
+pub mod notices;
 pub mod oidc;
 pub mod operations;
 pub mod serve;

@@ -9,6 +9,7 @@ use wasmtime::Engine;
 use crate::component::{Inspected, Prepared, Registry};
 use crate::config::HostConfig;
 use crate::egress::connect::Egress;
+use crate::egress::{Outgoing, OutgoingError};
 use crate::error::{HostError, UploadError};
 use crate::invocation::{Invocation, Report};
 use crate::invoke::Surroundings;
@@ -80,6 +81,11 @@ impl Host {
         // Only now is the instance gone and its place in the pool free.
         drop(place);
         report
+    }
+
+    /// Connects to the host of a URL for the server itself, as far as the egress policy of guests lets it; with TLS for `https`.
+    pub async fn connect(&self, uri: &http::Uri) -> Result<Box<dyn Outgoing>, OutgoingError> {
+        self.inner.egress.connect_to(uri).await
     }
 
     /// How many guests can run at a time.

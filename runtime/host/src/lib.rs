@@ -32,7 +32,7 @@ mod ticker;
 
 pub use component::{Inspected, Prepared, World};
 pub use config::HostConfig;
-pub use egress::{EgressPolicy, EgressPolicyError};
+pub use egress::{EgressPolicy, EgressPolicyError, Outgoing, OutgoingError};
 pub use error::{HostError, UploadError};
 pub use host::Host;
 pub use interrupt::{Interrupt, StopReason};

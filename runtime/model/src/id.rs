@@ -106,6 +106,10 @@ id!(/// A run of a workflow.
     RunId, "run_");
 id!(/// An audit entry.
     AuditId, "aud_");
+id!(/// A message that tells how workflows do.
+    NoticeId, "ntc_");
+id!(/// Somebody who is told how workflows do.
+    RecipientId, "nrc_");
 id!(/// One start of one `factotum serve` process.
     NodeId, "nod_");
 id!(/// One HTTP request or CLI call.

@@ -16,6 +16,7 @@ pub mod grant;
 pub mod http_response;
 pub mod id;
 pub mod nickname;
+pub mod notice;
 pub mod object;
 pub mod redacted;
 pub mod run;
@@ -30,8 +31,8 @@ pub use event::{Event, EventInput};
 pub use grant::{Grant, Grants};
 pub use http_response::HttpResponse;
 pub use id::{
-    AccountId, AuditId, EventId, InvitationId, KeyId, NodeId, OrgId, PersonId, PluginId, RequestId, RoleId,
-    RunId, SessionId, TriggerId, WorkflowId,
+    AccountId, AuditId, EventId, InvitationId, KeyId, NodeId, NoticeId, OrgId, PersonId, PluginId,
+    RecipientId, RequestId, RoleId, RunId, SessionId, TriggerId, WorkflowId,
 };
 pub use redacted::Redacted;
 pub use run::{ErrorCode, Failure, Initiator, InitiatorKind, Outcome, RunState};

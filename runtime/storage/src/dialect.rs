@@ -295,7 +295,7 @@ pub(crate) async fn migrate(pools: &Pools) -> Result<(), StorageError> {
 }
 
 /// Tables that what is known of people is erased from, or removed from in numbers.
-const COMPACTED: [&str; 10] = [
+const COMPACTED: [&str; 11] = [
     "accounts",
     "people",
     "credentials",
@@ -303,6 +303,7 @@ const COMPACTED: [&str; 10] = [
     "sessions",
     "invitations",
     "idempotency_keys",
+    "notice_recipients",
     "runs",
     "audit_personal",
     "audit_entries",

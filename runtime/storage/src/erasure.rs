@@ -65,6 +65,7 @@ pub async fn erase(tx: &mut Tx, org: OrgId, person: PersonId, now: Timestamp) ->
     from_runs(tx, org, &known).await?;
     from_answers(tx, org, &known).await?;
     from_invitations(tx, org, &known, now).await?;
+    from_recipients(tx, org, &known).await?;
     let sql = "UPDATE accounts SET name = $4, erased_at = $3 WHERE org_id = $1 AND person_id = $2 AND deleted_at IS NOT NULL AND erased_at IS NULL";
     tx.query(sql).bind(org.0).bind(person.0).bind(now.as_micros()).bind(ERASED).execute().await?;
     from_people(tx, person).await?;
@@ -170,6 +171,13 @@ async fn from_invitations(
             .await?;
     }
     Ok(())
+}
+
+/// Whoever is erased is told nothing any more.
+async fn from_recipients(tx: &mut Tx, org: OrgId, known: &Known) -> Result<(), StorageError> {
+    let Some(email) = &known.email else { return Ok(()) };
+    let sql = "DELETE FROM notice_recipients WHERE org_id = $1 AND kind = 'mail' AND shown = $2";
+    tx.query(sql).bind(org.0).bind(email.clone()).execute().await.map(drop)
 }
 
 /// The person goes with the last organization that knows them.

@@ -41,6 +41,9 @@ pub mod kv;
 pub mod live_logs;
 pub mod members;
 pub mod nodes;
+pub mod notice_recipients;
+pub mod notice_settings;
+pub mod notices;
 pub mod oidc_flows;
 pub mod one_time_links;
 pub mod organizations;
@@ -77,6 +80,7 @@ pub mod triggers;
 pub mod vault;
 pub mod verify;
 pub mod watch;
+pub mod workflow_failures;
 pub mod workflows;
 
 pub use connection::Tx;

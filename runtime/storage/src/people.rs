@@ -110,3 +110,16 @@ pub async fn add_member(
     }
     Ok(account)
 }
+
+/// The e-mail address of a member; none of a service account or of somebody who left.
+pub async fn email_of(tx: &mut Tx, org: OrgId, account: AccountId) -> Result<Option<String>, StorageError> {
+    let row = tx
+        .query(
+            "SELECT p.email FROM accounts a JOIN people p ON p.id = a.person_id WHERE a.org_id = $1 AND a.id = $2 AND a.deleted_at IS NULL",
+        )
+        .bind(org.0)
+        .bind(account.0)
+        .fetch_optional()
+        .await?;
+    row.map(|row| row.get(0)).transpose()
+}

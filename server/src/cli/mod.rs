@@ -11,6 +11,7 @@ pub mod input;
 pub mod key;
 mod key_report;
 pub mod member;
+pub mod notice;
 pub mod output;
 pub mod plugin;
 pub mod remote;
@@ -70,6 +71,9 @@ enum Command {
     /// See who is in the organization, invite people, give and shape roles
     #[command(subcommand)]
     Member(member::MemberCommand),
+    /// Say who is told that workflows fail, and how often
+    #[command(subcommand)]
+    Notice(notice::NoticeCommand),
     /// Set secrets that workflows use
     #[command(subcommand)]
     Secret(secret::SecretCommand),
@@ -125,6 +129,7 @@ fn run(cli: Cli) -> Result<(), CommandError> {
                     Command::Run(command) => run::run(command, &remote, output).await,
                     Command::Key(command) => key::run(command, &remote, output).await,
                     Command::Member(command) => member::run(command, &remote, output).await,
+                    Command::Notice(command) => notice::run(command, &remote, output).await,
                     Command::Secret(command) => secret::run(command, &remote, output).await,
                     Command::Audit(command) => audit::run(command, &remote, output).await,
                     Command::Serve(_) | Command::Admin(_) | Command::Completions(_) => Ok(()),

@@ -14,6 +14,7 @@ pub mod invitation;
 pub mod login;
 pub mod members;
 pub mod multipart;
+pub mod notices;
 pub mod overview;
 pub mod page;
 pub mod password_reset;
@@ -69,6 +70,7 @@ static PAGES: &[&Pages] = &[
     &roles::PAGES,
     &api_keys::PAGES,
     &secrets::PAGES,
+    &notices::PAGES,
     &settings::SSO,
     &settings::MAIL,
     &settings::RETENTION,

@@ -16,6 +16,7 @@ pub mod key_cache;
 pub mod key_uses;
 pub mod letter;
 pub mod member;
+pub mod notice;
 pub mod oidc;
 pub mod organization;
 pub mod overview;

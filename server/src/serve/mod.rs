@@ -149,6 +149,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     tasks.spawn(audit_index::run(services.storage.clone(), stop.clone()));
     tasks.spawn(digest::run(services.storage.clone(), stop.clone()));
     tasks.spawn(upkeep::run(Arc::clone(&services), last.clone()));
+    tasks.spawn(crate::notices::run(Arc::clone(&services), stop.clone()));
     if let Some(age) = config.retention.audit {
         tasks.spawn(retention::run(Arc::clone(&services), age, stop.clone()));
     }

@@ -7,10 +7,10 @@ mod deliver;
 mod entries;
 mod file;
 pub mod lag;
-mod sink;
+pub(crate) mod sink;
 mod syslog;
 mod tls;
-mod webhook;
+pub(crate) mod webhook;
 
 use std::sync::Arc;
 

@@ -54,25 +54,10 @@ impl WebhookSink {
 
     /// Posts a message.
     pub async fn deliver(&self, message: &Message) -> Result<(), SinkError> {
-        let request = self.request(message)?;
+        let request = signed(&self.url, self.secret.expose(), message)?;
         let answered = tokio::time::timeout(TIMEOUT, self.send(request)).await;
         let status = answered.map_err(|_| SinkError::Timeout(TIMEOUT.as_secs()))??;
         if status.is_success() { Ok(()) } else { Err(SinkError::Status(status)) }
-    }
-
-    fn request(&self, message: &Message) -> Result<Request<Full<Bytes>>, SinkError> {
-        let Message { id, content_type, body, at } = message;
-        let at = at.as_millis() / 1000;
-        let path = self.url.path_and_query().map_or("/", |path| path.as_str());
-        Request::post(path)
-            .header(header::HOST, self.url.authority().map_or("", |authority| authority.as_str()))
-            .header(header::USER_AGENT, concat!("factotum/", env!("CARGO_PKG_VERSION")))
-            .header(header::CONTENT_TYPE, HeaderValue::from_static(content_type))
-            .header("webhook-signature", signature(self.secret.expose(), id, at, body))
-            .header("webhook-id", id)
-            .header("webhook-timestamp", at)
-            .body(Full::new(Bytes::from(body.clone())))
-            .map_err(|e| SinkError::Form(e.to_string()))
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<StatusCode, SinkError> {
@@ -92,8 +77,28 @@ impl WebhookSink {
     }
 }
 
+/// The request that a message becomes.
+pub(crate) fn signed(
+    url: &Uri,
+    secret: &[u8],
+    message: &Message,
+) -> Result<Request<Full<Bytes>>, SinkError> {
+    let Message { id, content_type, body, at } = message;
+    let at = at.as_millis() / 1000;
+    let path = url.path_and_query().map_or("/", |path| path.as_str());
+    Request::post(path)
+        .header(header::HOST, url.authority().map_or("", |authority| authority.as_str()))
+        .header(header::USER_AGENT, concat!("factotum/", env!("CARGO_PKG_VERSION")))
+        .header(header::CONTENT_TYPE, HeaderValue::from_static(content_type))
+        .header("webhook-signature", signature(secret, id, at, body))
+        .header("webhook-id", id)
+        .header("webhook-timestamp", at)
+        .body(Full::new(Bytes::from(body.clone())))
+        .map_err(|e| SinkError::Form(e.to_string()))
+}
+
 /// One request over one connection, which ends with it.
-async fn exchange<IO>(stream: IO, request: Request<Full<Bytes>>) -> Result<StatusCode, SinkError>
+pub(crate) async fn exchange<IO>(stream: IO, request: Request<Full<Bytes>>) -> Result<StatusCode, SinkError>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

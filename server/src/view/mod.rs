@@ -9,6 +9,7 @@ pub mod identity;
 pub mod key;
 pub mod key_report;
 pub mod member;
+pub mod notice;
 pub mod ocsf;
 pub mod plugin;
 pub mod run;

@@ -5,5 +5,7 @@
 pub(crate) mod address;
 mod allow;
 pub(crate) mod connect;
+mod outgoing;
 
 pub use allow::{EgressPolicy, EgressPolicyError};
+pub use outgoing::{Outgoing, OutgoingError};

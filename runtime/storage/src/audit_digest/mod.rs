@@ -1,5 +1,5 @@
 //! What is told of runs at a glance: how many ended how, and how long they took, by workflow and time; triggers whose runs fail one after another;
-//! intents without an outcome. Made beside the audit trail, in the order in which it is sealed, so that neither an accept nor a finish pays for
+//! intents without an outcome; and how workflows do whose runs fail. Made beside the audit trail, in the order in which it is sealed, so that neither an accept nor a finish pays for
 //! it. What must hold: each entry counts exactly once, as the transaction that counts it moves the organization's cursor from where it stood; what is
 //! read of it is bounded by time and number of workflows, never by the number of runs.
 
@@ -16,6 +16,7 @@ use crate::connection::Tx;
 use crate::error::StorageError;
 use crate::organizations;
 use crate::storage::Storage;
+use crate::workflow_failures;
 
 pub use marks::{Failing, failing, unknown_intents};
 use runs::Span;
@@ -49,7 +50,7 @@ async fn step(storage: &Storage, org: OrgId) -> Result<bool, StorageError> {
     }
     let mut tx = storage.write().await?;
     if advance(&mut tx, org, from, walked.next).await? {
-        write(&mut tx, org, &walked).await?;
+        write(&mut tx, org, &walked, storage.clock().now()).await?;
         tx.commit().await?;
     }
     Ok(passed >= u64::from(STEP))
@@ -99,7 +100,7 @@ async fn advance(tx: &mut Tx, org: OrgId, from: u64, to: u64) -> Result<bool, St
     Ok(moved > 0)
 }
 
-async fn write(tx: &mut Tx, org: OrgId, walked: &Walked) -> Result<(), StorageError> {
+async fn write(tx: &mut Tx, org: OrgId, walked: &Walked, now: Timestamp) -> Result<(), StorageError> {
     let mut counted = BTreeMap::new();
     for end in &walked.ends {
         for span in Span::ALL {
@@ -109,5 +110,7 @@ async fn write(tx: &mut Tx, org: OrgId, walked: &Walked) -> Result<(), StorageEr
         }
     }
     runs::add(tx, org, &counted.into_iter().collect::<Vec<_>>()).await?;
-    marks::add(tx, org, walked).await
+    marks::add(tx, org, walked).await?;
+    let ends: Vec<workflow_failures::End> = walked.ends.iter().map(walk::End::of_workflow).collect();
+    workflow_failures::note(tx, org, &ends, now).await
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::audit_intents::SUFFIX;
 use crate::connection::{Row, Tx};
 use crate::error::StorageError;
+use crate::workflow_failures;
 
 /// A run that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,13 @@ pub(super) struct End {
     pub at: Timestamp,
     /// From its acceptance to its end.
     pub took: Duration,
+}
+
+impl End {
+    /// What it says of its workflow.
+    pub fn of_workflow(&self) -> workflow_failures::End {
+        workflow_failures::End { run: self.run, workflow: self.workflow, state: self.state, at: self.at }
+    }
 }
 
 /// What an intent is named by: noun and first target.
@@ -59,7 +67,7 @@ impl Walked {
 }
 
 /// The nouns that have intents: what else happens closes none.
-const WITH_INTENTS: [&str; 2] = ["http", "mail"];
+const WITH_INTENTS: [&str; 3] = ["http", "mail", "notice"];
 
 /// Walks over the leaves from an index on, at most `limit`.
 pub(super) async fn walk(tx: &mut Tx, org: OrgId, from: u64, limit: u32) -> Result<Walked, StorageError> {

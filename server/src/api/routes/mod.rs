@@ -11,6 +11,7 @@ pub mod identity;
 pub mod invitation;
 pub mod me;
 pub mod member;
+pub mod notice;
 pub mod oidc;
 pub mod password;
 pub mod plugin;
@@ -63,6 +64,7 @@ pub fn all_but_hooks() -> Routes<Arc<Services>> {
         api_key::routes,
         plugin::routes,
         workflow::routes,
+        notice::routes,
         trigger::routes,
         run::routes,
         event::routes,

@@ -28,7 +28,8 @@ use super::{Pages, Shown};
 use crate::api::endpoint::{Endpoint, Routes};
 use crate::api::parameters::page as page_of;
 use crate::api::routes::State;
-use crate::operations::{Page, Services, plugin, trigger, workflow};
+use crate::operations::{Page, Services, notice, plugin, trigger, workflow};
+use crate::view::notice::WorkflowNoticesView;
 use crate::view::harmless;
 
 const HERE: &str = "/workflows";
@@ -107,6 +108,8 @@ impl From<&Run> for RunRow {
 struct Row {
     name: String,
     paused: bool,
+    /// Since when it is failing.
+    failing: Option<String>,
     plugin: String,
     last: Option<RunRow>,
     updated_at: String,
@@ -133,9 +136,11 @@ async fn list(services: State, viewer: Viewer, Query(asked): Query<Asked>) -> Sh
     let found = workflow::list(&services, &viewer.caller, part).await?;
     let ids: Vec<_> = found.items.iter().map(|workflow| workflow.id).collect();
     let last = workflow::last_runs(&services, &viewer.caller, &ids, 1).await?;
+    let failing = notice::failing(&services, &ids).await?;
     let rows = found.items.iter().zip(last).map(|(workflow, last)| Row {
         name: workflow.name.clone(),
         paused: workflow.paused_at.is_some(),
+        failing: failing.get(&workflow.id).map(|health| health.since.to_string()),
         plugin: workflow.plugin.clone(),
         last: last.first().map(RunRow::from),
         updated_at: workflow.updated_at.to_string(),
@@ -179,10 +184,19 @@ struct WorkflowPage {
     audit: &'static str,
     triggers: Option<Vec<Summary>>,
     runs: Vec<RunRow>,
+    /// How it does, and what differs for its notices.
+    notices: WorkflowNoticesView,
     may_run: bool,
     may_update: bool,
     may_delete: bool,
     may_add_trigger: bool,
+}
+
+impl WorkflowPage {
+    /// Its own number of failures, if it has one.
+    fn own_threshold(&self) -> String {
+        self.notices.after_failures.map(|number| number.to_string()).unwrap_or_default()
+    }
 }
 
 async fn one(
@@ -205,7 +219,9 @@ async fn one(
     } else {
         Vec::new()
     };
+    let its = notice::of_workflow(services, &viewer.caller, name).await?;
     Ok(WorkflowPage {
+        notices: WorkflowNoticesView::of(&its.own, its.health.as_ref()),
         frame: viewer.frame(format!("Workflow {name}"), HERE),
         faults,
         version: found.version,
