@@ -224,6 +224,10 @@ impl Fixture {
             "completePasswordReset" => {
                 ("application/json", json!({"token": "t", "new": "n"}).to_string().into())
             }
+            "createNoticeRecipient" => {
+                let address = format!("{}@example.com", key.map_or("nobody", |k| &k[4..12])).to_lowercase();
+                ("application/json", json!({"kind": "mail", "address": address}).to_string().into())
+            }
             "setUp" => {
                 let asked = json!({"token": "t", "org": "o", "name": "n", "email": "e", "password": "p"});
                 ("application/json", asked.to_string().into())

@@ -24,7 +24,7 @@ const AT_A_TIME: usize = 8;
 /// How many workflows an entry names.
 const NAMED: usize = 20;
 /// The pauses after tries that failed; the last is repeated.
-const PAUSES_S: [u64; 7] = [5, 30, 120, 600, 1_800, 7_200, 21_600];
+const PAUSES_S: [u64; 7] = [10, 30, 120, 600, 1_800, 7_200, 21_600];
 /// How often the end of a message that was sent is handed to a database that does not answer, and how long between.
 const WRITE_TRIES: u32 = 5;
 const BETWEEN_TRIES: Duration = Duration::from_millis(400);

@@ -15,7 +15,7 @@ mod log_in;
 mod mail;
 mod mail_addresses;
 mod members;
-
+mod notices;
 mod overview;
 mod plugins;
 mod provider;

@@ -32,6 +32,7 @@ mod mail_contents;
 mod mail_relay;
 mod members;
 mod members_cli;
+mod notices;
 mod oidc;
 mod oidc_attacks;
 mod oidc_invitations;

@@ -32,6 +32,7 @@ mod kv;
 mod log_in;
 mod members;
 mod migrations;
+mod notices;
 mod organizations;
 mod parking;
 mod personal;

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use crate::ledger::text;
 use world::World;
 
-/// What is no action: what nodes tell each other, when something was last seen, log-ins that have not come back, and what follows the trail.
+/// What is no action: what nodes tell each other, when something was last seen, log-ins that have not come back, and what follows the trail: how workflows do by
+/// it, and messages about it, which leave only on the record.
 const NO_ACTION: &[&str] = &[
     "_sqlx_migrations",
     "nodes",
@@ -26,6 +27,8 @@ const NO_ACTION: &[&str] = &[
     "schedules.next_at",
     "schedules.decided_at",
     "audit_*",
+    "workflow_failures",
+    "notices",
 ];
 
 /// The operation, as the document has it.

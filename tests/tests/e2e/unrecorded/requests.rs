@@ -98,6 +98,13 @@ pub fn ask(world: &World, operation: &Operation) -> Answer {
         "deleteWorkflow" => api.delete("/api/v1/workflows/spare"),
         "pauseWorkflow" => api.patch("/api/v1/workflows/hello", &json!({"paused": true})),
         "putWorkflow" => api.put("/api/v1/workflows/made", &json!({"plugin": "echo@1.0.0", "grants": []})),
+        "changeNoticeSettings" => api.patch(&operation.path, &json!({"admins": false, "gather_s": 61})),
+        "createNoticeRecipient" => {
+            api.post(&operation.path, &json!({"kind": "mail", "address": "told@example.com"}))
+        }
+        "deleteNoticeRecipient" => api.delete(&at("notices/recipients", "told no more", "")),
+        "testNoticeRecipient" => api.post(&at("notices/recipients", "told", "/test"), &json!({})),
+        "setWorkflowNotices" => api.put("/api/v1/workflows/hello/notices", &json!({"muted": true})),
         "runWorkflow" => api.post("/api/v1/workflows/echo/runs", &json!({"n": 1})),
         "tailAudit" => events::begin(api, &operation.path).unwrap(),
         "getEventAttachment" => api.get(&format!("/api/v1/events/{}/attachments/0", the("mail's event"))),

@@ -92,6 +92,8 @@ impl World {
 
     fn workflows(&mut self) {
         let api = self.server.api();
+        // The letters are counted: nobody is told of the run that fails below.
+        api.patch("/api/v1/notices/settings", &json!({"admins": false})).expect(200);
         for name in ["echo", "hello"] {
             api.deploy(name, &[]);
         }
@@ -158,6 +160,12 @@ impl World {
         };
         let (kept, revoked, rotated, lazy) = (key("kept"), key("revoked"), key("rotated"), key("lazy"));
         api.post(&format!("/api/v1/accounts/{}/suspend", lazy.2), &json!({})).expect(200);
+        // On a closed port, so that nothing but what is asked for leaves.
+        let told = |n: u32| {
+            let asked = json!({"kind": "webhook", "url": format!("http://127.0.0.1:1/{n}")});
+            text(&api.post("/api/v1/notices/recipients", &asked).expect(201))
+        };
+        self.things.extend([("told", told(1)), ("told no more", told(2))]);
         let role = |name: &str| {
             text(&api.post("/api/v1/roles", &json!({"name": name, "grants": ["runs:read"]})).expect(201))
         };
