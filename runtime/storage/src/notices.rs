@@ -54,6 +54,14 @@ impl To {
         self.parts().0
     }
 
+    /// The Admin's account, if it is one.
+    pub const fn admin(self) -> Option<AccountId> {
+        match self {
+            Self::Admin(account) => Some(account),
+            Self::Mail(_) | Self::Webhook(_) => None,
+        }
+    }
+
     /// The id of account or recipient, as text.
     pub fn id(self) -> String {
         match self {

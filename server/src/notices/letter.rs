@@ -44,8 +44,8 @@ pub fn summary(content: &Content) -> String {
     }
     let parts = [
         (content.failing.as_slice(), content.more, "is failing", "are failing"),
-        (&content.still_failing, 0, "is still failing", "are still failing"),
-        (&content.recovered, 0, "works again", "work again"),
+        (content.still_failing.as_slice(), 0, "is still failing", "are still failing"),
+        (content.recovered.as_slice(), 0, "works again", "work again"),
     ];
     let said = parts.into_iter().filter_map(|(items, more, one, many)| match (items, more) {
         ([], 0) => None,

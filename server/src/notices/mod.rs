@@ -53,7 +53,9 @@ async fn round(
     let orgs = workflow_failures::organizations(&mut tx, seldom).await?;
     drop(tx);
     for org in orgs {
-        compose::compose(services, org).await?;
+        if let Err(error) = compose::compose(services, org).await {
+            tracing::warn!(%error, %org, "what there is to tell of workflows could not be gathered; tried again");
+        }
     }
     send::due(services, stop).await
 }

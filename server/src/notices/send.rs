@@ -97,8 +97,15 @@ async fn address(services: &Services, tx: &mut Tx, notice: &Notice) -> Result<Ad
             found.map_or(Address::Nobody(REMOVED), |recipient| Address::Mail(recipient.shown))
         }
         To::Webhook(id) => {
-            let found = notice_recipients::reveal(&services.storage, tx, org, id).await?;
-            found.map_or(Address::Nobody(REMOVED), Address::Webhook)
+            match notice_recipients::reveal(&services.storage, tx, org, id).await {
+                Ok(found) => found.map_or(Address::Nobody(REMOVED), Address::Webhook),
+                Err(error) if error.is_transient() => return Err(error),
+                // Whoever else is to be told does not wait for it.
+                Err(error) => {
+                    tracing::error!(%error, recipient = %id, "a webhook for notices cannot be opened");
+                    Address::Nobody("the webhook cannot be opened; remove it and add it again")
+                }
+            }
         }
     })
 }
@@ -107,7 +114,7 @@ const REMOVED: &str = "the recipient was removed";
 
 async fn one(services: &Services, notice: Notice, try_id: AuditId, to: Address) {
     let sent = match &to {
-        Address::Nobody(why) => Err(Failure::Nobody(why)),
+        Address::Nobody(why) => Err(Failure::Nobody(*why)),
         Address::Mail(address) => letter::send(services, &notice, address).await,
         Address::Webhook(endpoint) => post::send(services, &notice, endpoint).await,
     };

@@ -177,7 +177,7 @@ async fn change(services: State, viewer: Viewer, fields: Fields) -> Shown {
             OperationError::invalid(name, "write a whole number, in digits alone")
         })
     };
-    let read = || {
+    let read = || -> Result<SettingsChange, OperationError> {
         Ok(SettingsChange {
             admins: Some(fields.some("admins").is_some()),
             after_failures: number("after_failures")?,

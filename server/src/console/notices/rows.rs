@@ -1,8 +1,8 @@
 //! Rows of the page: what fails now, and the last messages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use factotum_model::{Action, OrgId};
+use factotum_model::{AccountId, Action, OrgId};
 use factotum_storage::notice_recipients::Recipient;
 use factotum_storage::notices::{Notice, To};
 use factotum_storage::{accounts, workflow_failures};
@@ -61,21 +61,18 @@ pub(super) async fn notices(
     let mut members = BTreeMap::new();
     if viewer.may(Action::MEMBERS_READ) {
         let mut tx = services.storage.read().await.map_err(OperationError::from)?;
-        for notice in all {
-            if let To::Admin(account) = notice.to
-                && !members.contains_key(&account)
-            {
-                let found = accounts::get(&mut tx, viewer.caller.org_id, account).await;
-                let name = found.map_err(OperationError::from)?.map(|account| account.name);
-                members.insert(account, name.map(|name| harmless::shown(&name).into_owned()));
+        let told: BTreeSet<AccountId> = all.iter().filter_map(|notice| notice.to.admin()).collect();
+        for account in told {
+            let found = accounts::get(&mut tx, viewer.caller.org_id, account).await;
+            if let Some(found) = found.map_err(OperationError::from)? {
+                members.insert(account, harmless::shown(&found.name).into_owned());
             }
         }
     }
     let to = |to: To| match to {
-        To::Admin(account) => match members.get(&account) {
-            Some(Some(name)) => format!("{name}, Admin"),
-            _ => "an Admin".to_owned(),
-        },
+        To::Admin(account) => {
+            members.get(&account).map_or_else(|| "an Admin".to_owned(), |name| format!("{name}, Admin"))
+        }
         To::Mail(id) | To::Webhook(id) => recipients
             .iter()
             .find(|recipient| recipient.id == id)

@@ -124,7 +124,7 @@ async fn mail(services: State, viewer: Viewer) -> Shown {
         title: "Mail",
         here: "/settings/mail",
         beginnings: &["mail.", "mail_domain", "smtp_listen", "smtp."],
-        about: "Letters to people: invitations, and links to reset a password; and the server that takes mail for triggers.",
+        about: "Letters to people: invitations, links to reset a password, notices that workflows fail; and the server that takes mail for triggers.",
         example: "[mail]\nrelay = \"smtps://user:password@mail.example.com\"\nfrom = \"Factotum <factotum@example.com>\"",
     };
     shown(&services, &viewer, words, |settings| match value(settings, "mail.relay") {

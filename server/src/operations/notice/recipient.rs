@@ -53,7 +53,8 @@ pub async fn create(
     new: &NewRecipient,
     once: Option<&Once>,
 ) -> Result<Made, OperationError> {
-    let work = Work::begin(services, caller, "notice_recipient.create", None).await?;
+    // One after another, so that two at once do not make one too many.
+    let work = Work::begin_in_turn(services, caller, "notice_recipient.create", None).await?;
     let mut work = work.once(once).await?;
     let done = add(&mut work, new).await;
     work.end(done).await
@@ -62,7 +63,7 @@ pub async fn create(
 async fn add(work: &mut Work<'_>, new: &NewRecipient) -> Result<Made, OperationError> {
     work.authorize(Action::SETTINGS_UPDATE, None)?;
     let (org, now) = (work.caller.org_id, work.now);
-    let id = RecipientId::from_parts(now, random()?);
+    let id = RecipientId::random();
     let (channel, shown, endpoint) = match new {
         NewRecipient::Mail { address } => {
             let address = check_address(address).map_err(|e| OperationError::invalid("address", e))?;
@@ -75,8 +76,6 @@ async fn add(work: &mut Work<'_>, new: &NewRecipient) -> Result<Made, OperationE
             (Channel::Webhook, shown, Some(endpoint))
         }
     };
-    // One after another, so that two at once do not make one too many.
-    factotum_storage::members::take_turn(&mut work.tx, org).await?;
     let known = notice_recipients::list(&mut work.tx, org).await?;
     if known.len() >= MOST {
         let words = format!("there are {MOST} recipients, which is as many as there can be; remove one first");
@@ -94,14 +93,6 @@ async fn add(work: &mut Work<'_>, new: &NewRecipient) -> Result<Made, OperationE
     work.answered(201, &RecipientView::from(&recipient)).await?;
     let secret = endpoint.as_ref().map(|endpoint| Redacted::new(endpoint.secret.clone()));
     Ok(Made { recipient, secret })
-}
-
-fn random() -> Result<[u8; 10], OperationError> {
-    let mut bytes = [0; 10];
-    getrandom::fill(&mut bytes).map_err(|_| {
-        OperationError::Unavailable("the operating system gives no random bytes".to_owned())
-    })?;
-    Ok(bytes)
 }
 
 /// Checks a URL; what may be shown of it: all but path and query, in which a secret may be.
