@@ -209,7 +209,8 @@ pub enum Tried {
 }
 
 impl Tried {
-    const fn state(&self) -> &'static str {
+    /// What the message is after it.
+    pub const fn state(&self) -> &'static str {
         match self {
             Self::Sent => "sent",
             Self::Again(..) => "waiting",
@@ -263,16 +264,6 @@ pub async fn list(
         .fetch_all()
         .await?;
     rows.iter().map(read).collect()
-}
-
-/// How many of an organization's messages wait that were tried already: its recipients cannot be reached.
-pub async fn stuck(tx: &mut Tx, org: OrgId) -> Result<u64, StorageError> {
-    let row = tx
-        .query("SELECT count(*) FROM notices WHERE org_id = $1 AND ended_at IS NULL AND reason IS NOT NULL")
-        .bind(org.0)
-        .fetch_optional()
-        .await?;
-    row.map_or(Ok(0), |row| Ok(row.get::<i64>(0)?.unsigned_abs()))
 }
 
 /// Removes those that ended long ago; how many.

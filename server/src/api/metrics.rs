@@ -16,6 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::smtp_metrics::SmtpMetrics;
+use crate::notices::NoticeMetrics;
 use crate::operations::Services;
 use crate::streams::lag::StreamMetrics;
 
@@ -73,6 +74,8 @@ pub struct Metrics {
     pub smtp: SmtpMetrics,
     /// Streams of the audit trail.
     pub audit_streams: StreamMetrics,
+    /// Notices that workflows fail, or work again.
+    pub notices: NoticeMetrics,
 }
 
 /// What is counted of sealing.
@@ -169,6 +172,7 @@ impl Metrics {
             schedule_lag.clone(),
         );
         let audit_streams = StreamMetrics::register(&mut registry);
+        let notices = NoticeMetrics::register(&mut registry);
         Self {
             registry,
             requests,
@@ -188,6 +192,7 @@ impl Metrics {
             key_queries,
             smtp,
             audit_streams,
+            notices,
         }
     }
 

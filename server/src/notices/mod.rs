@@ -4,6 +4,7 @@
 
 mod compose;
 mod letter;
+mod metrics;
 mod post;
 mod send;
 
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::operations::Services;
 
 pub use letter::{summary, text_of};
+pub use metrics::NoticeMetrics;
 pub use post::{SECRET_PREFIX, fresh_secret};
 
 /// How often it looks.

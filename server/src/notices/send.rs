@@ -122,6 +122,7 @@ async fn one(services: &Services, notice: Notice, try_id: AuditId, to: Address) 
     if let Tried::Again(_, reason) | Tried::Failed(reason) = &tried {
         tracing::warn!(notice = %notice.id, to = notice.to.kind(), reason, tries = notice.tries, "a notice was not sent");
     }
+    services.metrics.notices.tried(notice.to.kind(), tried.state());
     let mut tries = 0;
     loop {
         tries += 1;
