@@ -297,10 +297,7 @@ pub async fn names(
 }
 
 /// The last errors of runs: code and message.
-pub async fn errors(
-    tx: &mut Tx,
-    runs: &[RunId],
-) -> Result<BTreeMap<RunId, (String, String)>, StorageError> {
+pub async fn errors(tx: &mut Tx, runs: &[RunId]) -> Result<BTreeMap<RunId, (String, String)>, StorageError> {
     let rows = tx
         .insert_rows(
             "SELECT r.id, r.error_code, r.error_message FROM (VALUES {rows}) AS v JOIN runs r ON r.id = v.column1 \

@@ -21,7 +21,8 @@ pub(super) async fn compose(services: &Services, org: OrgId) -> Result<(), Stora
     let mut tx = services.storage.read().await?;
     let settings = notice_settings::get(&mut tx, org).await?;
     let untold = workflow_failures::untold(&mut tx, org).await?;
-    if due(&untold, &settings, now).is_empty() || recipients(services, &mut tx, org, &settings).await?.is_empty()
+    if due(&untold, &settings, now).is_empty()
+        || recipients(services, &mut tx, org, &settings).await?.is_empty()
     {
         return Ok(());
     }
@@ -69,11 +70,8 @@ async fn recipients(
 ) -> Result<Vec<To>, StorageError> {
     let by_mail = services.mailer.is_on();
     let named = notice_recipients::list(tx, org).await?;
-    let addresses: Vec<String> = named
-        .iter()
-        .filter(|one| one.channel == Channel::Mail)
-        .map(|one| one.shown.to_lowercase())
-        .collect();
+    let addresses: Vec<String> =
+        named.iter().filter(|one| one.channel == Channel::Mail).map(|one| one.shown.to_lowercase()).collect();
     let mut all = Vec::new();
     if settings.admins && by_mail {
         for account in members::admins(tx, org).await? {

@@ -61,18 +61,41 @@ pub fn text_of(content: &Content, organization: &str, public_url: &str) -> Strin
     if content.test {
         text.push_str("\nNotices arrive here when a workflow begins to fail, and when it works again.\n");
     }
-    told(&mut text, &content.failing, |item| {
-        format!("{} fails since {}: {} failed.", item.workflow, short(item.since), runs(item.failures))
-    }, public_url);
-    told(&mut text, &content.still_failing, |item| {
-        format!("{} still fails, since {}: {} failed so far.", item.workflow, short(item.since), runs(item.failures))
-    }, public_url);
-    told(&mut text, &content.recovered, |item| {
-        format!(
-            "{} works again since {}. It had failed since {}: {}.",
-            item.workflow, short(item.at), short(item.since), runs(item.failures)
-        )
-    }, public_url);
+    told(
+        &mut text,
+        &content.failing,
+        |item| {
+            format!("{} fails since {}: {} failed.", item.workflow, short(item.since), runs(item.failures))
+        },
+        public_url,
+    );
+    told(
+        &mut text,
+        &content.still_failing,
+        |item| {
+            format!(
+                "{} still fails, since {}: {} failed so far.",
+                item.workflow,
+                short(item.since),
+                runs(item.failures)
+            )
+        },
+        public_url,
+    );
+    told(
+        &mut text,
+        &content.recovered,
+        |item| {
+            format!(
+                "{} works again since {}. It had failed since {}: {}.",
+                item.workflow,
+                short(item.at),
+                short(item.since),
+                runs(item.failures)
+            )
+        },
+        public_url,
+    );
     if content.more > 0 {
         let _ = write!(text, "\nand {} workflows more: {public_url}/workflows\n", content.more);
     }

@@ -40,11 +40,7 @@ pub async fn run(services: Arc<Services>, stop: CancellationToken) {
     }
 }
 
-async fn round(
-    services: &Arc<Services>,
-    stop: &CancellationToken,
-    seldom: bool,
-) -> Result<(), StorageError> {
+async fn round(services: &Arc<Services>, stop: &CancellationToken, seldom: bool) -> Result<(), StorageError> {
     if seldom {
         let mut tx = services.storage.write().await?;
         workflow_failures::sweep(&mut tx, services.now()).await?;

@@ -30,9 +30,8 @@ const SECRET_BYTES: usize = 32;
 /// A fresh secret for a webhook.
 pub fn fresh_secret() -> Result<Redacted, OperationError> {
     let mut bytes = [0; SECRET_BYTES];
-    getrandom::fill(&mut bytes).map_err(|_| {
-        OperationError::Unavailable("the operating system gives no random bytes".to_owned())
-    })?;
+    getrandom::fill(&mut bytes)
+        .map_err(|_| OperationError::Unavailable("the operating system gives no random bytes".to_owned()))?;
     Ok(Redacted::new(format!("{SECRET_PREFIX}{}", STANDARD.encode(bytes))))
 }
 

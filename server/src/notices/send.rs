@@ -8,9 +8,7 @@ use factotum_model::account::BASE_ACCOUNT_NAME;
 use factotum_model::audit::{AuditEntry, AuditInitiator, AuditOutcome, Target};
 use factotum_model::{AccountKind, AuditId, InitiatorKind, OrgId, Principal, Timestamp};
 use factotum_storage::notices::{self, MAX_TRIES, Notice, To, Tried};
-use factotum_storage::{
-    StorageError, Tx, audit_entries, members, notice_recipients, organizations, people,
-};
+use factotum_storage::{StorageError, Tx, audit_entries, members, notice_recipients, organizations, people};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -158,7 +156,9 @@ impl From<MailError> for Failure {
                 Self::Never(format!("the relay refused it for good, with {code}"))
             }
             // What a relay answers is for the log: it may repeat anything.
-            MailError::Relay(_) => Self::Later("the relay did not take it; the server's log says why".to_owned()),
+            MailError::Relay(_) => {
+                Self::Later("the relay did not take it; the server's log says why".to_owned())
+            }
             MailError::LogIn(_) => Self::Later("the relay refused the server's user and password".to_owned()),
             MailError::Certificate(_) => Self::Later("the relay's certificate is not believed".to_owned()),
             MailError::Timeout => Self::Later("the relay did not take it in time".to_owned()),
@@ -276,10 +276,7 @@ mod tests {
         }
         assert_eq!((pauses.as_slice(), notice.tries), (PAUSES_S.as_slice(), MAX_TRIES));
         notice.tries = 1;
-        assert_eq!(
-            outcome(&notice, Err(Failure::Never("no".into())), now),
-            Tried::Failed("no".to_owned())
-        );
+        assert_eq!(outcome(&notice, Err(Failure::Never("no".into())), now), Tried::Failed("no".to_owned()));
         notice.content.test = true;
         assert_eq!(outcome(&notice, away(), now), Tried::Failed("away".to_owned()));
     }

@@ -78,11 +78,7 @@ impl WebhookSink {
 }
 
 /// The request that a message becomes.
-pub(crate) fn signed(
-    url: &Uri,
-    secret: &[u8],
-    message: &Message,
-) -> Result<Request<Full<Bytes>>, SinkError> {
+pub(crate) fn signed(url: &Uri, secret: &[u8], message: &Message) -> Result<Request<Full<Bytes>>, SinkError> {
     let Message { id, content_type, body, at } = message;
     let at = at.as_millis() / 1000;
     let path = url.path_and_query().map_or("/", |path| path.as_str());

@@ -260,7 +260,8 @@ fn a_message_that_was_being_sent_when_the_server_died_arrives() {
     let notice = text(&server.api().all("/api/v1/notices")[0]).replace("ntc_", "");
     assert_eq!(letters.len(), 1);
     assert!(letters[0].contains(&format!("Message-ID: <{notice}@localhost>")), "{}", letters[0]);
-    let outcomes: Vec<_> = server.api().audit("action=notice.intent").iter().map(|e| text(&e["outcome"])).collect();
+    let outcomes: Vec<_> =
+        server.api().audit("action=notice.intent").iter().map(|e| text(&e["outcome"])).collect();
     assert_eq!(outcomes, ["ok", "unknown"], "what became of the first try is not known");
 }
 
@@ -273,7 +274,7 @@ fn two_nodes_tell_once() {
     api.deploy("flaky", &[]);
     at_once(api, false);
     webhook(api, &receiver);
-    for round in 0..3 {
+    for round in 0..2 {
         fail(other.api(), "flaky");
         came(&receiver, 2 * round + 1);
         succeed(api, "flaky");
@@ -281,6 +282,6 @@ fn two_nodes_tell_once() {
     }
     let ids: BTreeSet<_> =
         receiver.received().iter().map(|request| request.header("webhook-id").unwrap().to_owned()).collect();
-    assert_eq!((receiver.received().len(), ids.len(), api.all("/api/v1/notices").len()), (6, 6, 6));
-    assert_eq!(api.audit("action=notice.intent").len(), 6);
+    assert_eq!((receiver.received().len(), ids.len(), api.all("/api/v1/notices").len()), (4, 4, 4));
+    assert_eq!(api.audit("action=notice.intent").len(), 4);
 }

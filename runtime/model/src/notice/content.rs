@@ -121,7 +121,11 @@ mod tests {
             ..Content::default()
         };
         first.merge(later);
-        assert_eq!((first.failing.len(), first.failing[0].workflow.as_str()), (1, "b"), "it was never told of");
+        assert_eq!(
+            (first.failing.len(), first.failing[0].workflow.as_str()),
+            (1, "b"),
+            "it was never told of"
+        );
         assert!(first.still_failing.is_empty() && first.recovered.len() == 1);
         assert_eq!(first.count(), 4);
     }

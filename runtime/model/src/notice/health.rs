@@ -138,9 +138,11 @@ mod tests {
         for (second, end) in (0..).zip(ends.chars()) {
             let (now, run) = (at(second), RunId::random());
             match end {
-                'x' => health
-                    .get_or_insert_with(|| Health::after_first_failure(now, run))
-                    .failed(now, run, settings.after_failures),
+                'x' => health.get_or_insert_with(|| Health::after_first_failure(now, run)).failed(
+                    now,
+                    run,
+                    settings.after_failures,
+                ),
                 '.' => {
                     if let Some(health) = &mut health {
                         health.succeeded(now, run);

@@ -54,7 +54,10 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             Endpoint::post(to, "createNoticeRecipient", "Tell one more: a mail address or a webhook")
                 .grant(Action::SETTINGS_UPDATE)
                 .takes::<NewRecipient>()
-                .gives::<RecipientView>(201, "The recipient; a webhook's with its secret, which is shown this once"),
+                .gives::<RecipientView>(
+                    201,
+                    "The recipient; a webhook's with its secret, which is shown this once",
+                ),
             create,
         )
         .add(
@@ -74,16 +77,24 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             test,
         )
         .add(
-            Endpoint::get(of_workflow, "getWorkflowNotices", "Show whether a workflow is failing, and its own settings")
-                .grant(Action::WORKFLOWS_READ)
-                .gives::<WorkflowNoticesView>(200, "How it does"),
+            Endpoint::get(
+                of_workflow,
+                "getWorkflowNotices",
+                "Show whether a workflow is failing, and its own settings",
+            )
+            .grant(Action::WORKFLOWS_READ)
+            .gives::<WorkflowNoticesView>(200, "How it does"),
             workflow,
         )
         .add(
-            Endpoint::put(of_workflow, "setWorkflowNotices", "Mute a workflow's notices, or give it a number of failures of its own")
-                .grant(Action::WORKFLOWS_UPDATE)
-                .takes::<WorkflowChange>()
-                .gives::<WorkflowNoticesView>(200, "As it is then"),
+            Endpoint::put(
+                of_workflow,
+                "setWorkflowNotices",
+                "Mute a workflow's notices, or give it a number of failures of its own",
+            )
+            .grant(Action::WORKFLOWS_UPDATE)
+            .takes::<WorkflowChange>()
+            .gives::<WorkflowNoticesView>(200, "As it is then"),
             set_workflow,
         )
 }

@@ -159,7 +159,9 @@ async fn show(services: State, viewer: Viewer, Query(asked): Query<Asked>) -> Sh
         "set" => Some("The settings hold from now on."),
         "added" => Some("The recipient is told from now on."),
         "removed" => Some("The recipient is told no more."),
-        "test" => Some("A test message is on its way. What became of it stands below, under the last messages."),
+        "test" => {
+            Some("A test message is on its way. What became of it stands below, under the last messages.")
+        }
         _ => None,
     });
     Ok(page(StatusCode::OK, &shown))
@@ -173,9 +175,11 @@ async fn again(services: &Services, viewer: &Viewer, fields: &Fields, error: Ope
 
 async fn change(services: State, viewer: Viewer, fields: Fields) -> Shown {
     let number = |name: &str| {
-        fields.text(name).parse::<u32>().map(Some).map_err(|_| {
-            OperationError::invalid(name, "write a whole number, in digits alone")
-        })
+        fields
+            .text(name)
+            .parse::<u32>()
+            .map(Some)
+            .map_err(|_| OperationError::invalid(name, "write a whole number, in digits alone"))
     };
     let read = || -> Result<SettingsChange, OperationError> {
         Ok(SettingsChange {
@@ -190,7 +194,8 @@ async fn change(services: State, viewer: Viewer, fields: Fields) -> Shown {
         Ok(change) => notice::change(&services, &viewer.caller, &change).await,
         Err(error) => {
             // Who may not is told that first.
-            let doing = viewer.caller.allowed(&services, "notice.update", Action::SETTINGS_UPDATE, None, None);
+            let doing =
+                viewer.caller.allowed(&services, "notice.update", Action::SETTINGS_UPDATE, None, None);
             doing.await?;
             Err(error)
         }

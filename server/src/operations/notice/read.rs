@@ -3,8 +3,8 @@
 use factotum_model::notice::NoticeSettings;
 use factotum_model::{Action, NoticeId};
 use factotum_storage::notice_recipients::{self, Recipient};
-use factotum_storage::notices::{self, Notice};
 use factotum_storage::notice_settings;
+use factotum_storage::notices::{self, Notice};
 
 use crate::operations::{Caller, Listed, OperationError, Page, Services};
 

@@ -78,7 +78,8 @@ async fn add(work: &mut Work<'_>, new: &NewRecipient) -> Result<Made, OperationE
     };
     let known = notice_recipients::list(&mut work.tx, org).await?;
     if known.len() >= MOST {
-        let words = format!("there are {MOST} recipients, which is as many as there can be; remove one first");
+        let words =
+            format!("there are {MOST} recipients, which is as many as there can be; remove one first");
         return Err(OperationError::Conflict(words));
     }
     if channel == Channel::Mail && known.iter().any(|one| one.channel == channel && one.shown == shown) {
