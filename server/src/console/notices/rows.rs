@@ -65,7 +65,7 @@ pub(super) async fn notices(
         for account in told {
             let found = accounts::get(&mut tx, viewer.caller.org_id, account).await;
             if let Some(found) = found.map_err(OperationError::from)? {
-                members.insert(account, harmless::shown(&found.name).into_owned());
+                members.insert(account, harmless::shown(&found.principal.name).into_owned());
             }
         }
     }
