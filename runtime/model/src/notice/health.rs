@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_failure_between_does_not_make_a_recovery_untold() {
-        let settings = NoticeSettings { after_failures: 2, ..NoticeSettings::default() };
+        let settings = NoticeSettings { after_failures: 2, reminder_h: 0, ..NoticeSettings::default() };
         let mut health = Health::after_first_failure(at(0), RunId::random());
         health.failed(at(0), RunId::random(), 2);
         health.failed(at(1), RunId::random(), 2);
