@@ -10,6 +10,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("runtime/storage", &["runtime/model"]),
     ("runtime/host", &["runtime/model"]),
     ("runtime/dispatch", &["runtime/model", "runtime/storage", "runtime/host"]),
+    ("triggers/edi-codec", &[]),
+    ("triggers/edi", &["runtime/model", "runtime/storage", "triggers/edi-codec"]),
     ("triggers/", &["runtime/model", "runtime/storage"]),
     ("server", &["runtime/model", "runtime/storage", "runtime/host", "runtime/dispatch", "triggers/"]),
     ("tests/guests/", &["plugins/sdk"]),

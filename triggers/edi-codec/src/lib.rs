@@ -1,0 +1,30 @@
+//! X12 and EDIFACT as they come over the wire: read as a stream without copying, checked, acknowledged, written back byte for byte.
+//!
+//! - [`Reader`] and [`segments`] give one [`Segment`] after the other, with its place, its delimiters and its parts.
+//! - `read` and `Interchanges` check envelopes, counts and control numbers, and say what is in an [`Interchange`]: groups, sets, the bytes of each,
+//!   and every [`Finding`] with the code by which an acknowledgement names it.
+//! - `acknowledge` makes TA1, 997, 999 and CONTRL of that.
+//! - `Writer` writes: segments as they were read, and new ones, which never hold a delimiter unseen.
+//!
+//! What must hold: it depends on nothing of ours, does no input or output but through the `Read` and `Write` it is given, asks no clock, and panics on
+//! no input.
+
+mod acknowledge;
+mod detect;
+mod error;
+mod finding;
+mod interchange;
+mod reader;
+mod scan;
+mod segment;
+mod stamp;
+mod syntax;
+
+pub use acknowledge::{Kind, Numbers, Request};
+pub use error::ReadError;
+pub use finding::{Code, Finding, Severity};
+pub use interchange::{Group, Interchange, Party, Set, Status, Ta1};
+pub use reader::{BUFFER, MAX_SEGMENT, Reader, Segments, segments, segments_within};
+pub use segment::{Elements, Field, Fields, Segment};
+pub use stamp::Stamp;
+pub use syntax::{Standard, Syntax, Terminator};
