@@ -10,21 +10,34 @@
 //! no input.
 
 mod acknowledge;
+mod charset;
 mod detect;
+mod edifact;
 mod error;
 mod finding;
 mod interchange;
+mod interchanges;
+mod open;
+mod place;
 mod reader;
 mod scan;
+mod seen;
 mod segment;
 mod stamp;
 mod syntax;
+mod tradacoms;
+mod x12;
 
 pub use acknowledge::{Kind, Numbers, Request};
+pub use charset::Charset;
 pub use error::ReadError;
 pub use finding::{Code, Finding, Severity};
 pub use interchange::{Group, Interchange, Party, Set, Status, Ta1};
+pub use interchanges::{Interchanges, Keep, Options, Visit, is_blank, read, read_all};
+pub use open::{MAX_FAILED_SETS, MAX_FINDINGS};
+pub use place::Place;
 pub use reader::{BUFFER, MAX_SEGMENT, Reader, Segments, segments, segments_within};
 pub use segment::{Elements, Field, Fields, Segment};
 pub use stamp::Stamp;
 pub use syntax::{Standard, Syntax, Terminator};
+pub use x12::MAX_LOOPS;
