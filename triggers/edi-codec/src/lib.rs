@@ -1,20 +1,23 @@
 //! X12 and EDIFACT as they come over the wire: read as a stream without copying, checked, acknowledged, written back byte for byte.
 //!
 //! - [`Reader`] and [`segments`] give one [`Segment`] after the other, with its place, its delimiters and its parts.
-//! - `read` and `Interchanges` check envelopes, counts and control numbers, and say what is in an [`Interchange`]: groups, sets, the bytes of each,
+//! - [`read`] and [`Interchanges`] check envelopes, counts and control numbers, and say what is in an [`Interchange`]: groups, sets, the bytes of each,
 //!   and every [`Finding`] with the code by which an acknowledgement names it.
-//! - `acknowledge` makes TA1, 997, 999 and CONTRL of that.
-//! - `Writer` writes: segments as they were read, and new ones, which never hold a delimiter unseen.
+//! - [`acknowledge`] makes TA1, 997, 999 and CONTRL of that.
+//! - [`Writer`] writes: segments as they were read, and new ones, which never hold a delimiter unseen.
 //!
 //! What must hold: it depends on nothing of ours, does no input or output but through the `Read` and `Write` it is given, asks no clock, and panics on
 //! no input.
 
 mod acknowledge;
 mod charset;
+mod compose;
+mod contrl;
 mod detect;
 mod edifact;
 mod error;
 mod finding;
+mod functional;
 mod interchange;
 mod interchanges;
 mod open;
@@ -26,10 +29,12 @@ mod segment;
 mod stamp;
 mod syntax;
 mod tradacoms;
+mod writer;
 mod x12;
 
-pub use acknowledge::{Kind, Numbers, Request};
+pub use acknowledge::{Kind, Numbers, Request, acknowledge, only_acknowledges};
 pub use charset::Charset;
+pub use compose::{Composer, GroupHeader, Header, SetHeader};
 pub use error::ReadError;
 pub use finding::{Code, Finding, Severity};
 pub use interchange::{Group, Interchange, Party, Set, Status, Ta1};
@@ -40,4 +45,5 @@ pub use reader::{BUFFER, MAX_SEGMENT, Reader, Segments, segments, segments_withi
 pub use segment::{Elements, Field, Fields, Segment};
 pub use stamp::Stamp;
 pub use syntax::{Standard, Syntax, Terminator};
+pub use writer::{Element, WriteError, Writer};
 pub use x12::MAX_LOOPS;

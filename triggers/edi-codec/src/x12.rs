@@ -259,7 +259,11 @@ fn end(open: &mut Open, segment: &Segment<'_>) -> Option<Set> {
     let said = element(segment, 1);
     if count(&said) != Some(groups) {
         let message = format!("IEA01 says `{said}` functional groups, the interchange has {groups}");
-        let finding = open.element(segment, (1, None), Code::Ta105(21), message);
+        let mut finding = open.element(segment, (1, None), Code::Ta105(21), message);
+        // An interchange of TA1 alone has no group, and is often said to have one.
+        if groups == 0 && !open.interchange.acknowledged.is_empty() {
+            finding.severity = Severity::Note;
+        }
         open.blame(finding);
     }
     let said = element(segment, 2);
