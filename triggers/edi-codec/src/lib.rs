@@ -14,6 +14,7 @@ mod charset;
 mod compose;
 mod contrl;
 mod detect;
+pub mod document;
 mod edifact;
 mod error;
 mod finding;
