@@ -133,7 +133,7 @@ impl<'g> Reader<'g> {
         match self.opener(grammar, row.tag()) {
             Some(depth) => {
                 self.close_to(depth, index);
-                let node = self.document.open(None, &format!("loop_{}", row.tag()));
+                let node = self.document.open_named(None, &format!("loop_{}", row.tag()));
                 self.put(depth, Item::unexpected(What::Loop(node)));
                 let frame = self.frame(node, None);
                 self.open.push(frame);
@@ -233,15 +233,17 @@ impl<'g> Reader<'g> {
                 if place.opens.is_some() { Problem::TooManyLoops(place.max) } else { Problem::TooMany(place.max) };
             self.findings.segment(problem, row, index, &kind.id);
         }
-        let item = |what| match full && !place.is_list() {
-            true => Item::unexpected(what),
-            false => Item::at(at, what),
-        };
+        // There is no list into which one more could go.
+        let aside = full && !place.is_list();
+        let item = |what| if aside { Item::unexpected(what) } else { Item::at(at, what) };
         let Some(opens) = place.opens else {
             self.put(depth, item(What::Segment(index)));
             return;
         };
-        let node = self.document.open(Some(opens), &place.key);
+        let node = match aside {
+            true => self.document.open_named(Some(opens), &place.key),
+            false => self.document.open(Some(opens)),
+        };
         self.put(depth, item(What::Loop(node)));
         let mut frame = self.frame(node, Some(opens));
         frame.counts[0] = 1;
@@ -300,7 +302,7 @@ impl<'g> Reader<'g> {
 
     fn open_freely(&mut self, depth: usize, key: &str, level: Option<String>, index: usize) {
         self.close_to(depth, index);
-        let node = self.document.open(None, key);
+        let node = self.document.open_named(None, key);
         self.put(depth, Item::unexpected(What::Loop(node)));
         let mut frame = self.frame(node, None);
         frame.level = level;

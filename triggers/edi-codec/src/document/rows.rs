@@ -161,7 +161,12 @@ impl Walk<'_> {
         let (Some((key, inner)), 1) = (object.iter().next(), object.len()) else {
             return self.fail("is not an object with one key, the tag of a segment or the name of a loop");
         };
-        let place = places.iter().find(|place| place.key == *key && place.opens.is_some());
+        // A segment has elements, or nothing; a loop has a segment at least.
+        let has_elements = |object: &Map<String, Value>| {
+            object.keys().all(|own| own.strip_prefix(key.as_str()).is_some_and(|digits| number(digits).is_some()))
+        };
+        let is_loop = inner.as_object().is_some_and(|object| !has_elements(object));
+        let place = places.iter().find(|place| is_loop && place.key == *key && place.opens.is_some());
         self.within(key.as_str(), |walk| match place {
             _ if inner.get(SEGMENTS).is_some() => walk.free(inner),
             Some(place) => walk.one(inner, place),

@@ -13,13 +13,13 @@ use crate::syntax::{Standard, Syntax};
 /// ```
 /// use factotum_edi_codec::{document, segments};
 ///
-/// let bytes = b"UNB+UNOA:3+A+B+260101:1200+1'UNH+1+ORDERS:D:96A:UN'BGM+220+4711+9'DTM+137:20260101:102'UNS+S'UNT+5+1'UNZ+1+1'";
+/// let bytes = b"UNB+UNOA:3+A+B+260101:1200+1'UNH+1+ORDERS:D:96A:UN'BGM+220+4711+9'DTM+137:20260101:102'UNT+4+1'UNZ+1+1'";
 /// let syntax = *segments(bytes).next().unwrap()?.syntax();
-/// let (document, findings) = document::read_set(&bytes[29..105], &syntax, 29, "")?;
+/// let (document, findings) = document::read_set(&bytes[29..99], &syntax, 29, "")?;
 /// let json: serde_json::Value = serde_json::from_str(&document.to_json())?;
 /// assert_eq!(json["BGM"]["BGM02"], "4711");
 /// assert_eq!(json["DTM"][0]["DTM01"]["2"], "20260101");
-/// assert!(findings[0].to_string().ends_with("[0085 13]: the loop that LIN begins is missing: the set must have it"));
+/// assert!(findings[0].to_string().ends_with("[0085 13]: UNS is missing: the set must have it"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn read_set(

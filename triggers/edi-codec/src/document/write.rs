@@ -140,7 +140,7 @@ impl Document<'_> {
     fn write_node(&self, node: &Node, into: &mut impl Write) -> io::Result<()> {
         into.write_all(b"{")?;
         match (self.grammar, node.kind) {
-            (Some(grammar), Some(kind)) => self.write_places(node, &grammar.at(kind).places, into)?,
+            (Some(grammar), Some(kind)) => self.write_places(node, &grammar.at(kind as usize).places, into)?,
             _ => {
                 write!(into, "\"{SEGMENTS}\":")?;
                 self.write_list(&node.items, into)?;
@@ -183,7 +183,7 @@ impl Document<'_> {
                 if index > 0 {
                     into.write_all(b",")?;
                 }
-                match item.what {
+                match item.what() {
                     What::Segment(segment) => into.write_all(value_of(self.json_of(segment)))?,
                     What::Loop(loop_) => self.write_node(self.node(loop_), into)?,
                 }
@@ -207,12 +207,12 @@ impl Document<'_> {
     fn write_list(&self, items: &[Item], into: &mut impl Write) -> io::Result<()> {
         for (index, item) in items.iter().enumerate() {
             into.write_all(if index > 0 { &b",{"[..] } else { b"[{" })?;
-            match item.what {
+            match item.what() {
                 What::Segment(segment) => into.write_all(self.json_of(segment))?,
                 What::Loop(number) => {
                     let node = self.node(number);
                     let mut key = Vec::new();
-                    string(&node.key, &mut key);
+                    string(self.name(number), &mut key);
                     into.write_all(&key)?;
                     into.write_all(b":")?;
                     self.write_node(node, into)?;

@@ -1,0 +1,162 @@
+//! Each way in which a set can differ from its grammar. What must hold: the finding has the code of the acknowledgement and the place, and what was not
+//! expected stands in the document where it stood.
+
+use factotum_edi_codec::document;
+use serde_json::{Value, json};
+
+use super::{cuts, named, read};
+
+/// The findings of a set, and its document.
+fn of(set: &str, version: &str, body: &str) -> (Vec<String>, Value) {
+    let bytes = match set.len() {
+        3 => format!(
+            "ISA*00*          *00*          *ZZ*A              *ZZ*B              *260101*1200*^*00501*000000001*0*T*:~\
+             GS*XX*A*B*20260101*1200*1*X*{version}~ST*{set}*0001~{body}SE*9*0001~GE*1*1~IEA*1*000000001~"
+        ),
+        _ => format!("UNB+UNOC:3+A+B+260101:1200+1'UNH+1+{set}:D:{version}:UN'{body}UNT+9+1'UNZ+1+1'"),
+    };
+    let cuts = cuts(bytes.as_bytes());
+    let (document, findings) = read(bytes.as_bytes(), &cuts[0]);
+    for finding in &findings {
+        let at = finding.offset as usize;
+        let missing = finding.message.contains("missing");
+        assert!(missing || bytes[at..].starts_with(&finding.tag), "{finding}: not at its place");
+    }
+    let json = serde_json::from_str(&document.to_json()).expect("JSON");
+    (findings.iter().map(named).collect(), json)
+}
+
+const BEG: &str = "BEG*00*NE*1**20260101~";
+const PO1: &str = "PO1*1*1*EA*2**VP*A~";
+
+#[test]
+fn a_well_formed_set_has_no_finding() {
+    assert_eq!(of("850", "004010", &format!("{BEG}{PO1}CTT*1~")).0, [""; 0]);
+}
+
+#[test]
+fn what_is_missing_is_reported_where_it_had_to_be() {
+    let (found, _) = of("850", "004010", &format!("REF*DP*1~{PO1}"));
+    assert_eq!(found, ["2 BEG, AK304 3"]);
+    let (found, _) = of("850", "004010", &format!("{BEG}CTT*0~"));
+    assert_eq!(found, ["3 PO1, AK304 3"]);
+    let (found, _) = of("850", "004010", &format!("{BEG}LM*DF~N1*ST*X~{PO1}"));
+    assert_eq!(found, ["4 LQ, AK304 3", "4 N1, AK304 7"], "LM needs LQ, and stands after N1");
+    let (found, _) = of("ORDERS", "96A", "BGM+220+1'UNS+S'");
+    assert_eq!(found, ["3 DTM, 0085 13"]);
+}
+
+#[test]
+fn what_is_not_of_the_set_stands_where_it_stood() {
+    let (found, json) = of("850", "004010", &format!("{BEG}ZZZ*1~REF*DP*1~{PO1}BHT*9~DTM*002*20260101~"));
+    assert_eq!(found, ["3 ZZZ, AK304 6", "6 BHT, AK304 6"]);
+    assert_eq!(json["unexpected"], json!([{"ZZZ": {"ZZZ01": "1"}}]));
+    assert_eq!(json["order"], json!(["ST", "BEG", "unexpected", "REF", "loop_PO1", "SE"]));
+    assert_eq!(json["loop_PO1"][0]["unexpected"], json!([{"BHT": {"BHT01": "9"}}]));
+    assert_eq!(json["loop_PO1"][0]["order"], json!(["PO1", "unexpected", "DTM"]));
+    let (found, _) = of("INVOIC", "01B", "BGM+380+1'DTM+137:20260101:102'XYZ+1'LIN+1'UNS+S'MOA+77:1'");
+    assert_eq!(found, ["4 XYZ, 0085 15"]);
+}
+
+#[test]
+fn what_stands_elsewhere_in_the_set_is_unexpected() {
+    let (found, json) = of("850", "004010", &format!("{BEG}SDQ*EA*92*1*2~{PO1}"));
+    assert_eq!(found, ["3 SDQ, AK304 2"]);
+    assert_eq!(json["unexpected"][0]["SDQ"]["SDQ04"], "2");
+}
+
+#[test]
+fn what_comes_too_late_keeps_its_key() {
+    let (found, json) = of("850", "004010", &format!("{BEG}REF*DP*1~CUR*BY*USD~REF*IA*2~{PO1}"));
+    assert_eq!(found, ["4 CUR, AK304 7"]);
+    assert_eq!(json["CUR"]["CUR02"], "USD");
+    assert_eq!(json["REF"].as_array().map(Vec::len), Some(2));
+    assert_eq!(json["order"], json!(["ST", "BEG", "REF", "CUR", "REF", "loop_PO1", "SE"]));
+    let (found, _) = of("ORDERS", "96A", "BGM+220+1'FTX+AAI+++x'DTM+137:20260101:102'UNS+S'");
+    assert_eq!(found, ["4 DTM, 0085 15"]);
+}
+
+#[test]
+fn what_comes_too_often_is_reported_each_time() {
+    let (found, json) = of("850", "004010", &format!("{BEG}CUR*BY*USD~CUR*SE*EUR~{}{PO1}", "PER*BD~".repeat(5)));
+    assert_eq!(found, ["4 CUR, AK304 5", "8 PER, AK304 5", "9 PER, AK304 5"]);
+    assert_eq!((&json["CUR"]["CUR02"], &json["unexpected"][0]["CUR"]["CUR02"]), (&json!("USD"), &json!("EUR")));
+    assert_eq!(json["PER"].as_array().map(Vec::len), Some(5), "a list takes them all");
+    let (found, json) = of("850", "004010", &format!("{BEG}{PO1}CTT*1~CTT*2~AMT*TT*1~"));
+    assert_eq!(found, ["5 CTT, AK304 4"]);
+    assert_eq!(json["unexpected"][0]["loop_CTT"]["AMT"]["AMT02"], "1", "a loop too many keeps its segments");
+    let (found, _) = of("ORDERS", "96A", &format!("BGM+220+1'DTM+2:1'{}UNS+S'", "RFF+CT:1'".repeat(11)));
+    assert_eq!(found, ["14 RFF, 0085 36"]);
+}
+
+#[test]
+fn a_loop_that_no_qualifier_fits_keeps_its_segments_together() {
+    let body = "BHT*0019*00*1*20260101*1200*CH~NM1*41*2*X~NM1*40*2*Y~HL*1**20*1~NM1*85*2*Z~REF*EI*1~NM1*ZZ*2*Q~N3*A~REF*XX*2~\
+                HL*2*1*22*0~SBR*P~NM1*IL*1*D~NM1*PR*2*E~CLM*1*1***11:B:1~LX*1~SV1*HC:1*1~";
+    let (found, json) = of("837", "005010X222A1", body);
+    assert_eq!(found, ["8 NM1, AK304 2"]);
+    let provider = &json["loop_2000A"][0];
+    assert_eq!(
+        provider["unexpected"],
+        json!([{"loop_NM1": {"segments": [{"NM1": {"NM101": "ZZ", "NM102": "2", "NM103": "Q"}}, {"N3": {"N301": "A"}}, {"REF": {"REF01": "XX", "REF02": "2"}}]}}])
+    );
+    assert_eq!(provider["loop_2010AA"]["REF"], json!([{"REF01": "EI", "REF02": "1"}]));
+    let line = &provider["loop_2000B"][0]["loop_2300"][0]["loop_2400"][0];
+    assert_eq!(line["SV1"]["SV101"], json!({"1": "HC", "2": "1"}));
+}
+
+#[test]
+fn levels_stand_in_their_parents() {
+    let hl = |own: &str, parent: &str| format!("HL*{own}*{parent}*O~");
+    let body = ["BSN*00*1*20260101*1200~", &hl("1", ""), &hl("2", "1"), &hl("3", "2"), &hl("4", "1"), &hl("5", "9")];
+    let (found, json) = of("856", "004010", &body.concat());
+    assert_eq!(found, ["7 HL, AK403 7"], "no level 9 is open");
+    let top = &json["loop_HL"];
+    assert_eq!(top[0]["loop_HL"][0]["loop_HL"][0]["HL"]["HL01"], "3");
+    assert_eq!(top[0]["loop_HL"][1]["HL"]["HL01"], "4");
+    assert_eq!(top[1]["HL"]["HL01"], "5");
+}
+
+#[test]
+fn levels_nest_no_deeper_than_a_bound() {
+    for set in ["856", "271"] {
+        let levels: String =
+            (1..100).map(|n| format!("HL*{n}*{}*O~", if n == 1 { String::new() } else { (n - 1).to_string() })).collect();
+        let (found, json) = of(set, "004010", &format!("{}{levels}", if set == "856" { "BSN*00*1*1*1~" } else { "BHT*0022*11~" }));
+        assert!(!found.is_empty() && found.iter().all(|finding| finding.ends_with(", -")), "{set}: {found:?}");
+        let mut deepest = 0;
+        let mut at = &json;
+        while let Some(next) = at.get("loop_HL").map(|list| &list[0]).or_else(|| {
+            let list = at["segments"].as_array()?;
+            list.iter().find_map(|entry| entry.get("loop_HL"))
+        }) {
+            deepest += 1;
+            at = next;
+        }
+        assert_eq!(deepest, document::MAX_DEPTH - 1, "{set}");
+    }
+}
+
+#[test]
+fn a_set_without_grammar_is_a_list_with_levels_and_bounded_loops() {
+    let body = "BHT*0022*11~HL*1**20*1~NM1*PR*2*X~HL*2*1*21*0~LS*2120~NM1*P3*1*Y~LE*2120~REF*1~HL*3**20~";
+    let (found, json) = of("271", "005010X279A1", body);
+    assert_eq!(found, [""; 0]);
+    let segments = &json["segments"];
+    assert_eq!(segments[0]["ST"]["ST01"], "271");
+    let level = &segments[2]["loop_HL"]["segments"];
+    assert_eq!(level[1]["NM1"]["NM103"], "X");
+    let inner = &level[2]["loop_HL"]["segments"];
+    assert_eq!(inner[1]["loop_LS"]["segments"][2]["LE"]["LE01"], "2120");
+    assert_eq!(inner[2]["REF"]["REF01"], "1");
+    assert_eq!(segments[3]["loop_HL"]["segments"][0]["HL"]["HL01"], "3");
+    assert_eq!(segments[4]["SE"]["SE02"], "0001");
+    let (_, json) = of("PAXLST", "03B", "BGM+745'RFF+A:B'");
+    assert_eq!(json["segments"][2]["RFF"]["RFF01"], json!({"1": "A", "2": "B"}));
+}
+
+#[test]
+fn findings_are_bounded() {
+    let (found, _) = of("850", "004010", &format!("{BEG}{}", "ZZZ*1~".repeat(5000)));
+    assert_eq!(found.len(), document::MAX_FINDINGS);
+}
