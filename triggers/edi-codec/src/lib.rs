@@ -4,6 +4,7 @@
 //! - [`read`] and [`Interchanges`] check envelopes, counts and control numbers, and say what is in an [`Interchange`]: groups, sets, the bytes of each,
 //!   and every [`Finding`] with the code by which an acknowledgement names it.
 //! - [`acknowledge`] makes TA1, 997, 999 and CONTRL of that.
+//! - [`document`] makes JSON of a transaction set, its segments in the loops of its grammar, and a set of JSON.
 //! - [`Writer`] writes: segments as they were read, and new ones, which never hold a delimiter unseen.
 //!
 //! What must hold: it depends on nothing of ours, does no input or output but through the `Read` and `Write` it is given, asks no clock, and panics on

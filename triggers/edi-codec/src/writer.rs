@@ -180,7 +180,13 @@ impl<W: Write> Writer<W> {
         })
     }
 
-    fn data(&self, line: &mut Vec<u8>, data: &[u8], tag: &[u8], element: usize) -> Result<(), WriteError> {
+    pub(crate) fn data(
+        &self,
+        line: &mut Vec<u8>,
+        data: &[u8],
+        tag: &[u8],
+        element: usize,
+    ) -> Result<(), WriteError> {
         for &byte in data {
             if self.syntax.delimits(byte) {
                 match self.syntax.release {

@@ -73,7 +73,9 @@ impl Findings {
             Problem::Unexpected => format!("{tag} with `{}` is not expected {place}", brief(row.value(1))),
             Problem::OutOfOrder => format!("{tag} comes too late {place}: other segments must follow it"),
             Problem::TooMany(max) => format!("{tag} stands {place} more than {}", times(max)),
-            Problem::TooManyLoops(max) => format!("the loop that {tag} begins stands {place} more than {}", times(max)),
+            Problem::TooManyLoops(max) => {
+                format!("the loop that {tag} begins stands {place} more than {}", times(max))
+            }
         };
         let code = self.code(problem.codes());
         self.add(|| at(row, index, code, message));
@@ -81,7 +83,11 @@ impl Findings {
 
     /// A segment, or loop, that had to be there.
     pub fn missing(&mut self, place: &Place, within: &Loop, index: usize, offset: u64) {
-        let what = if place.opens.is_some() { format!("the loop that {} begins", place.tag) } else { place.tag.clone() };
+        let what = if place.opens.is_some() {
+            format!("the loop that {} begins", place.tag)
+        } else {
+            place.tag.clone()
+        };
         let only = place.only.as_ref();
         let only = only.map_or(String::new(), |(element, values)| {
             format!(" (with {} in element {element})", values.join(" or "))
@@ -113,7 +119,12 @@ impl Findings {
         self.add(|| Finding {
             element: Some(2),
             value: Some(parent.clone()),
-            ..at(row, index, code, format!("HL02 names `{parent}` as the parent: no level around this one has that number"))
+            ..at(
+                row,
+                index,
+                code,
+                format!("HL02 names `{parent}` as the parent: no level around this one has that number"),
+            )
         });
     }
 
@@ -122,7 +133,12 @@ impl Findings {
         let deep = crate::document::MAX_DEPTH;
         self.add(|| Finding {
             severity: Severity::Note,
-            ..at(row, index, Code::None, format!("levels nest deeper than {deep}: this one stands beside its parent"))
+            ..at(
+                row,
+                index,
+                Code::None,
+                format!("levels nest deeper than {deep}: this one stands beside its parent"),
+            )
         });
     }
 

@@ -14,9 +14,12 @@
 //! - [`read_set`] reads the bytes of a set: the three below in one.
 //! - [`grammar`] finds the grammar of a set, if one ships.
 //! - [`Reader`] takes its segments and gives a [`Document`] and what is wrong by the grammar.
-//! - [`rows`] makes segments of a document.
+//! - [`rows`] makes segments of a document, and [`write_body`] writes them, for what is sent.
+//! - [`check`] adds to what is wrong with an interchange what is wrong by the grammars of its sets.
 
+mod body;
 mod charset;
+mod check;
 mod finding;
 mod grammar;
 mod place;
@@ -29,7 +32,9 @@ mod table;
 mod tree;
 mod write;
 
+pub use body::{BodyError, write_body};
 pub use charset::Charset;
+pub use check::check;
 pub use finding::MAX_FINDINGS;
 pub use grammar::{Grammar, Loop, Place, UNBOUNDED};
 pub use place::{MAX_DEPTH, Reader};

@@ -78,7 +78,7 @@ impl<'g> Reader<'g> {
 
     /// Takes the next segment, as text.
     pub fn push_row(&mut self, row: &Row) {
-        let index = self.document.add(row.offset, |into| write_row(row, &self.shapes, into));
+        let index = self.document.add(row.offset, |into| write_row(row, self.shapes, into));
         match self.grammar {
             Some(grammar) => self.place(grammar, row, index),
             None => self.place_freely(row, index),
@@ -150,7 +150,8 @@ impl<'g> Reader<'g> {
             let places = &self.kind(grammar, depth)?.places;
             let next = places.partition_point(|place| place.position < frame.at);
             let mut rest = places.iter().enumerate().skip(next);
-            rest.find(|(at, place)| fits(place, row) && frame.counts[*at] < place.max).map(|(at, _)| (depth, at))
+            rest.find(|(at, place)| fits(place, row) && frame.counts[*at] < place.max)
+                .map(|(at, _)| (depth, at))
         })
     }
 
@@ -229,8 +230,11 @@ impl<'g> Reader<'g> {
             Fit::TooMany => full = true,
         }
         if full {
-            let problem =
-                if place.opens.is_some() { Problem::TooManyLoops(place.max) } else { Problem::TooMany(place.max) };
+            let problem = if place.opens.is_some() {
+                Problem::TooManyLoops(place.max)
+            } else {
+                Problem::TooMany(place.max)
+            };
             self.findings.segment(problem, row, index, &kind.id);
         }
         // There is no list into which one more could go.
@@ -240,9 +244,10 @@ impl<'g> Reader<'g> {
             self.put(depth, item(What::Segment(index)));
             return;
         };
-        let node = match aside {
-            true => self.document.open_named(Some(opens), &place.key),
-            false => self.document.open(Some(opens)),
+        let node = if aside {
+            self.document.open_named(Some(opens), &place.key)
+        } else {
+            self.document.open(Some(opens))
         };
         self.put(depth, item(What::Loop(node)));
         let mut frame = self.frame(node, Some(opens));
@@ -268,7 +273,9 @@ impl<'g> Reader<'g> {
                 let found = (0..self.open.len())
                     .rev()
                     .find(|&depth| !parent.is_empty() && self.open[depth].level.as_deref() == Some(parent));
-                let top = || (0..self.open.len()).rev().find(|&depth| self.open[depth].level.is_none()).unwrap_or(0);
+                let top = || {
+                    (0..self.open.len()).rev().find(|&depth| self.open[depth].level.is_none()).unwrap_or(0)
+                };
                 if found.is_none() && !parent.is_empty() {
                     self.findings.parent(row, index);
                 }
@@ -333,7 +340,7 @@ impl<'g> Reader<'g> {
             if place.required && frame.counts[at] == 0 {
                 let items = &self.document.node(frame.node).items;
                 let after = items.iter().find(|item| item.place().is_some_and(|place| place > at));
-                let index = after.map_or(closed_by, |item| self.document.first_of(item));
+                let index = after.map_or(closed_by, |item| self.document.first_of(*item));
                 let offset = self.document.offset(index);
                 self.findings.missing(place, kind, index, offset);
             }
@@ -343,20 +350,27 @@ impl<'g> Reader<'g> {
 
 fn tree_at(reader: &Reader<'_>, grammar: &Grammar, row: &Row, depth: usize) -> Option<(usize, usize)> {
     let kind = grammar.at(reader.open[depth].kind?);
-    let at = kind.places.iter().position(|place| place.tag == "HL" && place.opens.is_some() && fits(place, row))?;
+    let at = kind
+        .places
+        .iter()
+        .position(|place| place.tag == "HL" && place.opens.is_some() && fits(place, row))?;
     Some((depth, at))
 }
 
 /// Whether a segment may stand at a place, but for order and number.
 fn fits(place: &Place, row: &Row) -> bool {
     place.tag == row.tag()
-        && place.only.as_ref().is_none_or(|(element, values)| values.iter().any(|value| value == row.value(*element)))
+        && place
+            .only
+            .as_ref()
+            .is_none_or(|(element, values)| values.iter().any(|value| value == row.value(*element)))
 }
 
 /// What a node is for the JSON: see [`Document`].
 impl Node {
     /// Whether its items stand in the order of the grammar, and all where it expects them.
     pub(super) fn in_order(&self) -> bool {
-        self.items.iter().all(|item| item.place().is_some()) && self.items.is_sorted_by_key(Item::place)
+        self.items.iter().all(|item| item.place().is_some())
+            && self.items.is_sorted_by_key(|item| item.place())
     }
 }

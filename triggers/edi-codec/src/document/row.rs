@@ -136,7 +136,11 @@ impl Row {
             let next = self.parts[at + 1..].iter().position(|part| part.level == Level::Element);
             let end = next.map_or(self.parts.len(), |more| at + 1 + more);
             number += 1;
-            each(number, end == self.parts.len(), &Parts { text: &self.text, start, parts: &self.parts[at..end] });
+            each(
+                number,
+                end == self.parts.len(),
+                &Parts { text: &self.text, start, cells: &self.parts[at..end] },
+            );
             start = self.parts[end - 1].end;
             at = end;
         }
@@ -147,27 +151,27 @@ impl Row {
 pub(super) struct Parts<'r> {
     text: &'r str,
     start: usize,
-    parts: &'r [Part],
+    cells: &'r [Part],
 }
 
 impl<'r> Parts<'r> {
     /// Whether nothing stands there, not even a separator.
     pub fn is_empty(&self) -> bool {
-        self.parts.len() == 1 && self.parts[0].end == self.start
+        self.cells.len() == 1 && self.cells[0].end == self.start
     }
 
     /// Whether it has more than one repetition.
     pub fn repeats(&self) -> bool {
-        self.parts.iter().any(|part| part.level == Level::Repetition)
+        self.cells.iter().any(|part| part.level == Level::Repetition)
     }
 
     /// Its repetitions: for each the texts of its components.
     pub fn repetitions(&self) -> impl Iterator<Item = Components<'r>> + use<'r> {
-        let (text, parts, mut start, mut at) = (self.text, self.parts, self.start, 0);
+        let (text, parts, mut start, mut at) = (self.text, self.cells, self.start, 0);
         std::iter::from_fn(move || {
             let rest = parts.get(at + 1..)?;
             let more = rest.iter().position(|part| part.level != Level::Component).unwrap_or(rest.len());
-            let found = Components { text, start, parts: &parts[at..=at + more] };
+            let found = Components { text, start, cells: &parts[at..=at + more] };
             start = parts[at + more].end;
             at += more + 1;
             Some(found)
@@ -179,19 +183,19 @@ impl<'r> Parts<'r> {
 pub(super) struct Components<'r> {
     text: &'r str,
     start: usize,
-    parts: &'r [Part],
+    cells: &'r [Part],
 }
 
 impl<'r> Components<'r> {
     /// How many.
     pub fn len(&self) -> usize {
-        self.parts.len()
+        self.cells.len()
     }
 
     /// Their texts.
     pub fn texts(&self) -> impl Iterator<Item = &'r str> + use<'r> {
         let (text, mut start) = (self.text, self.start);
-        self.parts.iter().map(move |part| {
+        self.cells.iter().map(move |part| {
             let found = &text[start..part.end];
             start = part.end;
             found

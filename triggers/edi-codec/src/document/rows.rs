@@ -23,7 +23,11 @@ pub struct DocumentError {
 }
 
 /// Calls `each` for every segment of a document of this grammar (none: of a set that has none), in the order in which they are sent.
-pub fn rows(document: &Value, grammar: Option<&Grammar>, each: &mut dyn FnMut(&Row)) -> Result<(), DocumentError> {
+pub fn rows(
+    document: &Value,
+    grammar: Option<&Grammar>,
+    each: &mut dyn FnMut(&Row),
+) -> Result<(), DocumentError> {
     let mut walk = Walk { grammar, each, row: Row::default(), path: Vec::new() };
     // A set without places may come for one that has a grammar: then it is written as it stands.
     match grammar {
@@ -78,7 +82,10 @@ impl Walk<'_> {
             }
             if !places.iter().any(|place| place.key == *key) {
                 let known: Vec<&str> = places.iter().map(|place| place.key.as_str()).collect();
-                return self.fail(format!("has `{key}`, which does not stand here; here can stand {}", known.join(", ")));
+                return self.fail(format!(
+                    "has `{key}`, which does not stand here; here can stand {}",
+                    known.join(", ")
+                ));
             }
         }
         for place in places {
@@ -104,7 +111,9 @@ impl Walk<'_> {
 
     /// A loop that says itself in which order its parts stand.
     fn ordered(&mut self, object: &Map<String, Value>, order: &Value, places: &[Place]) -> Done {
-        let Some(order) = order.as_array() else { return self.fail("has an `order` that is no list of keys") };
+        let Some(order) = order.as_array() else {
+            return self.fail("has an `order` that is no list of keys");
+        };
         let mut used: Map<String, Value> = Map::new();
         for (number, key) in order.iter().enumerate() {
             let Some(key) = key.as_str() else {
@@ -119,7 +128,8 @@ impl Walk<'_> {
                 _ => None,
             };
             let Some(item) = item else {
-                return self.fail(format!("has an `order` that names `{key}` {} times: there are fewer", count + 1));
+                return self
+                    .fail(format!("has an `order` that names `{key}` {} times: there are fewer", count + 1));
             };
             let place = places.iter().find(|place| place.key == key);
             self.within(format!("{key}[{index}]"), |walk| match place {
@@ -163,7 +173,9 @@ impl Walk<'_> {
         };
         // A segment has elements, or nothing; a loop has a segment at least.
         let has_elements = |object: &Map<String, Value>| {
-            object.keys().all(|own| own.strip_prefix(key.as_str()).is_some_and(|digits| number(digits).is_some()))
+            object
+                .keys()
+                .all(|own| own.strip_prefix(key.as_str()).is_some_and(|digits| number(digits).is_some()))
         };
         let is_loop = inner.as_object().is_some_and(|object| !has_elements(object));
         let place = places.iter().find(|place| is_loop && place.key == *key && place.opens.is_some());
@@ -182,7 +194,9 @@ impl Walk<'_> {
             match number {
                 _ if value.is_null() => {}
                 Some(number) => elements.push((number, value)),
-                None => return self.fail(format!("has `{key}`: its elements are named `{tag}01`, `{tag}02`, …")),
+                None => {
+                    return self.fail(format!("has `{key}`: its elements are named `{tag}01`, `{tag}02`, …"));
+                }
             }
         }
         elements.sort_unstable_by_key(|(number, _)| *number);
@@ -225,7 +239,10 @@ impl Walk<'_> {
             match number(key) {
                 _ if value.is_null() => {}
                 Some(number) => numbered.push((number, value)),
-                None => return self.fail(format!("has `{key}`: the components of a composite are named `1`, `2`, …")),
+                None => {
+                    return self
+                        .fail(format!("has `{key}`: the components of a composite are named `1`, `2`, …"));
+                }
             }
         }
         numbered.sort_unstable_by_key(|(number, _)| *number);

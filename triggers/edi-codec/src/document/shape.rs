@@ -46,7 +46,7 @@ impl Shapes {
         })
     }
 
-    pub fn get(&self, tag: &str) -> Shape {
+    pub fn get(self, tag: &str) -> Shape {
         self.0.get(tag).copied().unwrap_or_default()
     }
 }
@@ -81,7 +81,10 @@ mod tests {
             assert!(tables.len() > 20, "{name}");
             for (tag, shape) in tables {
                 assert!((2..=3).contains(&tag.len()), "{name} {tag}");
-                assert!((shape.composites | shape.repeating) & 1 == 0, "{name} {tag}: a word that is no number");
+                assert!(
+                    (shape.composites | shape.repeating) & 1 == 0,
+                    "{name} {tag}: a word that is no number"
+                );
                 assert!(shape.composites | shape.repeating != 0, "{name} {tag}: no number");
             }
         }

@@ -125,17 +125,27 @@ mod tests {
                 for place in &kind.places {
                     let tag = place.tag.as_bytes();
                     assert!((2..=3).contains(&tag.len()), "{} {}", one.table, place.tag);
-                    assert!(tag.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()), "{}", place.tag);
+                    assert!(
+                        tag.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()),
+                        "{}",
+                        place.tag
+                    );
                 }
                 let opener: Option<&Place> = kind.places.first();
-                assert!(opener.is_some_and(|place| place.required && place.max == 1), "{} {}", one.table, kind.id);
+                assert!(
+                    opener.is_some_and(|place| place.required && place.max == 1),
+                    "{} {}",
+                    one.table,
+                    kind.id
+                );
             }
         }
     }
 
     #[test]
     fn a_set_finds_its_grammar() {
-        let table = |standard, set, version| grammar(standard, set, version).map(|one| (&*one.table, &*one.version));
+        let table =
+            |standard, set, version| grammar(standard, set, version).map(|one| (&*one.table, &*one.version));
         assert_eq!(table(Standard::X12, "850", "004010VICS"), Some(("850", "004010")));
         assert_eq!(table(Standard::X12, "850", "003040"), Some(("850", "004010")));
         assert_eq!(table(Standard::X12, "850", "005010"), Some(("850", "005010")));

@@ -67,7 +67,7 @@ pub fn read(set: &str, table: &str, version: &str, text: &str) -> Result<Grammar
     if places.is_empty() {
         return Err(wrong(1, "says nothing"));
     }
-    reader.finish(&mut places, 1)?;
+    finish(&mut places, 1)?;
     reader.loops[0].places = places;
     let tags: BTreeSet<String> =
         reader.loops.iter().flat_map(|one| &one.places).map(|place| place.tag.clone()).collect();
@@ -142,12 +142,21 @@ impl<'t> Reader<'t> {
                     if next != at + 1 {
                         return Err(wrong(number, "is no loop: nothing can stand under it"));
                     }
-                    let (only, tag) = only(tag).ok_or_else(|| wrong(number, "has a condition like `[01=ST|BT]`"))?;
+                    let (only, tag) =
+                        only(tag).ok_or_else(|| wrong(number, "has a condition like `[01=ST|BT]`"))?;
                     let (required, max) = usage(required, max).ok_or_else(|| wrong(number, USAGE))?;
                     let options = Options::read(rest, self.version).ok_or_else(|| wrong(number, OPTIONS))?;
                     if options.holds {
                         let key = options.key.unwrap_or(tag).to_owned();
-                        into.push(Place { key, tag: tag.to_owned(), only, required, max, position: 0, opens: None });
+                        into.push(Place {
+                            key,
+                            tag: tag.to_owned(),
+                            only,
+                            required,
+                            max,
+                            position: 0,
+                            opens: None,
+                        });
                     }
                 }
                 _ => return Err(wrong(number, "is neither a segment nor a loop")),
@@ -181,34 +190,36 @@ impl<'t> Reader<'t> {
         if first.opens.is_some() {
             return Err(wrong(number, "begins with a loop: a segment must open it"));
         }
-        let place = Place { key, tag: first.tag, only: first.only, required, max, position: 0, opens: Some(index) };
+        let place =
+            Place { key, tag: first.tag, only: first.only, required, max, position: 0, opens: Some(index) };
         if options.tree {
             places.push(Place { required: false, max: UNBOUNDED, ..place.clone() });
         }
-        self.finish(&mut places, number)?;
+        finish(&mut places, number)?;
         self.loops[index].places = places;
         Ok(Some(place))
     }
+}
 
-    /// Checks the keys of a loop, and counts its positions.
-    fn finish(&self, places: &mut [Place], number: usize) -> Result<(), TableError> {
-        let mut keys = BTreeSet::new();
-        if let Some(twice) = places.iter().find(|place| !keys.insert(&place.key)) {
-            return Err(wrong(number, &format!("has two places named {}: name one with `as=`", twice.key)));
-        }
-        let mut position = 0;
-        for at in 1..places.len() {
-            let (before, place) = (&places[at - 1], &places[at]);
-            let free = before.opens.is_some() && place.opens.is_some() && before.tag == place.tag;
-            position += usize::from(!free);
-            places[at].position = position;
-        }
-        Ok(())
+/// Checks the keys of a loop, and counts its positions.
+fn finish(places: &mut [Place], number: usize) -> Result<(), TableError> {
+    let mut keys = BTreeSet::new();
+    if let Some(twice) = places.iter().find(|place| !keys.insert(&place.key)) {
+        return Err(wrong(number, &format!("has two places named {}: name one with `as=`", twice.key)));
     }
+    let mut position = 0;
+    for at in 1..places.len() {
+        let (before, place) = (&places[at - 1], &places[at]);
+        let free = before.opens.is_some() && place.opens.is_some() && before.tag == place.tag;
+        position += usize::from(!free);
+        places[at].position = position;
+    }
+    Ok(())
 }
 
 const USAGE: &str = "needs `M` or `O`, and a number or `>1`";
-const OPTIONS: &str = "has a word that means nothing: it can be `as=…`, `id=…`, `tree`, `from VERSION`, `before VERSION`";
+const OPTIONS: &str =
+    "has a word that means nothing: it can be `as=…`, `id=…`, `tree`, `from VERSION`, `before VERSION`";
 
 fn usage(required: &str, max: &str) -> Option<(bool, u32)> {
     let required = match required {
@@ -270,8 +281,12 @@ mod tests {
         )
         .unwrap();
         let root = &grammar.loops[0];
-        let keys: Vec<_> = root.places.iter().map(|place| (place.key.as_str(), place.max, place.required)).collect();
-        assert_eq!(keys, [("BEG", 1, true), ("loop_N1", 200, false), ("REF_late", 9, false), ("loop_HL", 5, true)]);
+        let keys: Vec<_> =
+            root.places.iter().map(|place| (place.key.as_str(), place.max, place.required)).collect();
+        assert_eq!(
+            keys,
+            [("BEG", 1, true), ("loop_N1", 200, false), ("REF_late", 9, false), ("loop_HL", 5, true)]
+        );
         assert_eq!(root.places[1].only, Some((1, vec!["ST".into(), "BT".into()])));
         assert_eq!(grammar.loops[1].id, "0100");
         let hl = &grammar.loops[root.places[3].opens.unwrap()];

@@ -62,11 +62,11 @@ impl Item {
         Self::at(usize::MAX, what)
     }
 
-    pub fn place(&self) -> Option<usize> {
+    pub fn place(self) -> Option<usize> {
         (self.place != Self::UNEXPECTED).then_some(usize::from(self.place))
     }
 
-    pub fn what(&self) -> What {
+    pub fn what(self) -> What {
         let index = self.index as usize;
         if self.is_loop { What::Loop(index) } else { What::Segment(index) }
     }
@@ -123,8 +123,8 @@ impl<'g> Document<'g> {
     }
 
     /// The number of an item's first segment.
-    pub(super) fn first_of(&self, item: &Item) -> usize {
-        let mut item = *item;
+    pub(super) fn first_of(&self, item: Item) -> usize {
+        let mut item = item;
         loop {
             match item.what() {
                 What::Segment(index) => return index,

@@ -16,7 +16,7 @@ pub(super) const UNEXPECTED: &str = "unexpected";
 pub(super) const SEGMENTS: &str = "segments";
 
 /// A segment, as `"TAG":{"TAG01":…}`.
-pub(super) fn write_row(row: &Row, shapes: &Shapes, into: &mut Vec<u8>) {
+pub(super) fn write_row(row: &Row, shapes: Shapes, into: &mut Vec<u8>) {
     let tag = row.tag();
     let shape = shapes.get(tag);
     string(tag, into);
@@ -68,14 +68,15 @@ fn element(parts: &Parts<'_>, shape: Shape, number: usize, into: &mut Vec<u8>) {
 fn components(repetition: &Components<'_>, composite: bool, into: &mut Vec<u8>) {
     let count = repetition.len();
     let mut texts = repetition.texts().enumerate();
-    if count == 1 && let Some((_, text)) = texts.next() {
-        match composite && !text.is_empty() {
-            false => string(text, into),
-            true => {
-                into.extend_from_slice(b"{\"1\":");
-                string(text, into);
-                into.push(b'}');
-            }
+    if count == 1
+        && let Some((_, text)) = texts.next()
+    {
+        if composite && !text.is_empty() {
+            into.extend_from_slice(b"{\"1\":");
+            string(text, into);
+            into.push(b'}');
+        } else {
+            string(text, into);
         }
         return;
     }
@@ -139,22 +140,16 @@ impl Document<'_> {
 
     fn write_node(&self, node: &Node, into: &mut impl Write) -> io::Result<()> {
         into.write_all(b"{")?;
-        match (self.grammar, node.kind) {
-            (Some(grammar), Some(kind)) => self.write_places(node, &grammar.at(kind as usize).places, into)?,
-            _ => {
-                write!(into, "\"{SEGMENTS}\":")?;
-                self.write_list(&node.items, into)?;
-            }
+        if let (Some(grammar), Some(kind)) = (self.grammar, node.kind) {
+            self.write_places(node, &grammar.at(kind as usize).places, into)?;
+        } else {
+            write!(into, "\"{SEGMENTS}\":")?;
+            self.write_list(&node.items, into)?;
         }
         into.write_all(b"}")
     }
 
-    fn write_places(
-        &self,
-        node: &Node,
-        places: &[Place],
-        into: &mut impl Write,
-    ) -> io::Result<()> {
+    fn write_places(&self, node: &Node, places: &[Place], into: &mut impl Write) -> io::Result<()> {
         let in_order = node.in_order();
         let sorted: Vec<Item>;
         let items = if in_order {
@@ -238,7 +233,7 @@ mod tests {
 
     fn written(row: &Row) -> String {
         let mut text = Vec::new();
-        write_row(row, &Shapes::of(Standard::X12), &mut text);
+        write_row(row, Shapes::of(Standard::X12), &mut text);
         format!("{{{}}}", String::from_utf8(text).unwrap())
     }
 
@@ -247,7 +242,14 @@ mod tests {
         let mut row = Row::default();
         row.start("BEG").element("00").element("").element("PO\"1").element("");
         assert_eq!(written(&row), r#"{"BEG":{"BEG01":"00","BEG03":"PO\"1","BEG04":""}}"#);
-        row.start("CLM").element("A37").element("").element("").element("").element("11").component("B").component("1");
+        row.start("CLM")
+            .element("A37")
+            .element("")
+            .element("")
+            .element("")
+            .element("11")
+            .component("B")
+            .component("1");
         assert_eq!(written(&row), r#"{"CLM":{"CLM01":"A37","CLM05":{"1":"11","2":"B","3":"1"}}}"#);
         row.start("SVC").element("HC").element("1").component("").component("");
         assert_eq!(written(&row), r#"{"SVC":{"SVC01":{"1":"HC"},"SVC02":{"1":"1","3":""}}}"#);

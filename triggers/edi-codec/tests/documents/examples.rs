@@ -94,8 +94,11 @@ fn the_guide_shows_the_documents_of_our_samples() {
         assert!(findings.is_empty(), "{name}: {findings:?}");
         let set = document.grammar().expect("a grammar").set.clone();
         assert!(name.starts_with(&set), "{name}");
-        write!(shown, "\n## {set}\n\nOf [samples/{name}](../triggers/edi-codec/samples/{name}):\n\n```json\n")
-            .expect("memory");
+        write!(
+            shown,
+            "\n## {set}\n\nOf [samples/{name}](../triggers/edi-codec/samples/{name}):\n\n```json\n"
+        )
+        .expect("memory");
         laid_out(&document.to_json(), 0, &mut shown);
         shown.push_str("\n```\n");
         sets.insert(set);
@@ -109,6 +112,9 @@ fn the_guide_shows_the_documents_of_our_samples() {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&guide, format!("{before}{shown}")).expect("to write the guide");
     } else {
-        assert!(now == shown, "docs/edi-documents.md is not of these samples: write it anew with UPDATE_DOCS=1");
+        assert!(
+            now == shown,
+            "docs/edi-documents.md is not of these samples: write it anew with UPDATE_DOCS=1"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Each way in which a set can differ from its grammar. What must hold: the finding has the code of the acknowledgement and the place, and what was not
 //! expected stands in the document where it stood.
 
-use factotum_edi_codec::document;
+use factotum_edi_codec::{Kind, Numbers, Request, Stamp, acknowledge, document};
 use serde_json::{Value, json};
 
 use super::{cuts, named, read};
@@ -78,9 +78,13 @@ fn what_comes_too_late_keeps_its_key() {
 
 #[test]
 fn what_comes_too_often_is_reported_each_time() {
-    let (found, json) = of("850", "004010", &format!("{BEG}CUR*BY*USD~CUR*SE*EUR~{}{PO1}", "PER*BD~".repeat(5)));
+    let (found, json) =
+        of("850", "004010", &format!("{BEG}CUR*BY*USD~CUR*SE*EUR~{}{PO1}", "PER*BD~".repeat(5)));
     assert_eq!(found, ["4 CUR, AK304 5", "8 PER, AK304 5", "9 PER, AK304 5"]);
-    assert_eq!((&json["CUR"]["CUR02"], &json["unexpected"][0]["CUR"]["CUR02"]), (&json!("USD"), &json!("EUR")));
+    assert_eq!(
+        (&json["CUR"]["CUR02"], &json["unexpected"][0]["CUR"]["CUR02"]),
+        (&json!("USD"), &json!("EUR"))
+    );
     assert_eq!(json["PER"].as_array().map(Vec::len), Some(5), "a list takes them all");
     let (found, json) = of("850", "004010", &format!("{BEG}{PO1}CTT*1~CTT*2~AMT*TT*1~"));
     assert_eq!(found, ["5 CTT, AK304 4"]);
@@ -108,7 +112,8 @@ fn a_loop_that_no_qualifier_fits_keeps_its_segments_together() {
 #[test]
 fn levels_stand_in_their_parents() {
     let hl = |own: &str, parent: &str| format!("HL*{own}*{parent}*O~");
-    let body = ["BSN*00*1*20260101*1200~", &hl("1", ""), &hl("2", "1"), &hl("3", "2"), &hl("4", "1"), &hl("5", "9")];
+    let body =
+        ["BSN*00*1*20260101*1200~", &hl("1", ""), &hl("2", "1"), &hl("3", "2"), &hl("4", "1"), &hl("5", "9")];
     let (found, json) = of("856", "004010", &body.concat());
     assert_eq!(found, ["7 HL, AK403 7"], "no level 9 is open");
     let top = &json["loop_HL"];
@@ -120,10 +125,18 @@ fn levels_stand_in_their_parents() {
 #[test]
 fn levels_nest_no_deeper_than_a_bound() {
     for set in ["856", "271"] {
-        let levels: String =
-            (1..100).map(|n| format!("HL*{n}*{}*O~", if n == 1 { String::new() } else { (n - 1).to_string() })).collect();
-        let (found, json) = of(set, "004010", &format!("{}{levels}", if set == "856" { "BSN*00*1*1*1~" } else { "BHT*0022*11~" }));
-        assert!(!found.is_empty() && found.iter().all(|finding| finding.ends_with(", -")), "{set}: {found:?}");
+        let levels: String = (1..100)
+            .map(|n| format!("HL*{n}*{}*O~", if n == 1 { String::new() } else { (n - 1).to_string() }))
+            .collect();
+        let (found, json) = of(
+            set,
+            "004010",
+            &format!("{}{levels}", if set == "856" { "BSN*00*1*1*1~" } else { "BHT*0022*11~" }),
+        );
+        assert!(
+            !found.is_empty() && found.iter().all(|finding| finding.ends_with(", -")),
+            "{set}: {found:?}"
+        );
         let mut deepest = 0;
         let mut at = &json;
         while let Some(next) = at.get("loop_HL").map(|list| &list[0]).or_else(|| {
@@ -159,4 +172,37 @@ fn a_set_without_grammar_is_a_list_with_levels_and_bounded_loops() {
 fn findings_are_bounded() {
     let (found, _) = of("850", "004010", &format!("{BEG}{}", "ZZZ*1~".repeat(5000)));
     assert_eq!(found.len(), document::MAX_FINDINGS);
+}
+
+#[test]
+fn an_acknowledgement_reports_what_the_grammar_found() {
+    let report = |bytes: &str, kind| {
+        let mut interchanges = factotum_edi_codec::read(bytes.as_bytes()).expect("an interchange");
+        document::check(&mut interchanges[0], bytes.as_bytes());
+        let numbers = Numbers { interchange: 1, group: 1, set: 1 };
+        let request = Request { kind, numbers, now: Stamp::from_unix(0) };
+        let bytes = acknowledge(&interchanges[0], &request).expect("to be written").expect("to be due");
+        (interchanges[0].groups[0].accepted, String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let order =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/samples/850.edi")).expect("a sample");
+    let (accepted, text) = report(&order, Kind::Functional);
+    assert!(accepted == 1 && text.contains("AK5*A~"), "{text}");
+    // REF before CUR, and a tag that no standard has.
+    let order =
+        order.replace("CUR*BY*USD~\nREF*DP*038~", "REF*DP*038~\nCUR*BY*USD~").replace("N3*12 H", "NQ3*12 H");
+    let (accepted, text) = report(&order, Kind::Functional);
+    assert_eq!(accepted, 0);
+    for part in ["AK3*CUR*4**7~", "AK3*NQ3*12**6~", "AK5*R*5~", "AK9*R*1*1*0~"] {
+        assert!(text.contains(part), "{part} of {text}");
+    }
+    let order = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/samples/ORDERS.edi"))
+        .expect("a sample");
+    let order = order
+        .replace("DTM+2:20260201:102'\n", "")
+        .replace("UNT+27", "UNT+26")
+        .replace("DTM+137:20260112:102", "ZZZ+1");
+    let (accepted, text) = report(&order, Kind::Contrl);
+    assert_eq!(accepted, 0);
+    assert!(text.contains("UCS+3+15'UCS+4+13'"), "{text}");
 }

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use factotum_edi_codec::document::{self, Grammar, Reader, Row, grammars};
-use factotum_edi_codec::{Standard, segments};
+use factotum_edi_codec::{Charset as Declared, Standard, segments};
 use proptest::prelude::*;
 
 use super::{comes_back, cuts, read};
@@ -44,9 +44,12 @@ fn any_rows(tags: Vec<String>) -> impl Strategy<Value = Vec<Row>> {
             .prop_map(str::to_owned),
     ];
     let level = (0_u8..6, 0_u8..6, 19_u8..24).prop_map(|(own, parent, kind)| {
-        [own, parent, kind].map(|number| vec![vec![if number == 0 { String::new() } else { number.to_string() }]]).to_vec()
+        [own, parent, kind]
+            .map(|number| vec![vec![if number == 0 { String::new() } else { number.to_string() }]])
+            .to_vec()
     });
-    let one = prop_oneof![3 => (tag, prop::collection::vec(element(), 0..5)), 1 => (Just("HL".to_owned()), level)];
+    let one =
+        prop_oneof![3 => (tag, prop::collection::vec(element(), 0..5)), 1 => (Just("HL".to_owned()), level)];
     prop::collection::vec(one.prop_map(|(tag, elements)| row(&tag, &elements)), 0..40)
 }
 
@@ -59,7 +62,13 @@ fn any_set() -> impl Strategy<Value = (Option<&'static Grammar>, Standard, Vec<R
 }
 
 /// Walks a grammar, taking each place as often as `choose` says.
-fn walk(grammar: &Grammar, kind: usize, depth: usize, choose: &mut impl FnMut(u32) -> u32, into: &mut Vec<Row>) {
+fn walk(
+    grammar: &Grammar,
+    kind: usize,
+    depth: usize,
+    choose: &mut impl FnMut(u32) -> u32,
+    into: &mut Vec<Row>,
+) {
     for place in &grammar.loops[kind].places {
         let recursive = place.opens == Some(kind);
         if recursive || depth > 5 && !place.required {
@@ -124,7 +133,8 @@ proptest! {
 
 /// An 837 with as many subscribers, each with a claim.
 fn claims(count: usize) -> Vec<u8> {
-    let sample = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/samples/837.edi")).expect("a sample");
+    let sample =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/samples/837.edi")).expect("a sample");
     let start = sample.find("HL*2*1*").expect("a subscriber");
     let end = sample.find("HL*3*1*").expect("the next");
     let mut text = sample[..start].to_owned();
@@ -143,7 +153,8 @@ fn memory_is_a_small_factor_of_the_set() {
         let bytes = claims(count);
         let cut = &cuts(&bytes)[0];
         let set = &bytes[cut.bytes.clone()];
-        let (document, findings) = document::read_set(set, &cut.syntax, 0, &cut.version).expect("a document");
+        let (document, findings) =
+            document::read_set(set, &cut.syntax, 0, &cut.version, Declared::Ascii).expect("a document");
         assert_eq!(findings, []);
         let factor = document.memory() as f64 / set.len() as f64;
         assert!((2.0..6.0).contains(&factor), "{factor} times the set");

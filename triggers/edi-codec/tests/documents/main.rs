@@ -9,7 +9,7 @@ mod laws;
 use std::ops::Range;
 
 use factotum_edi_codec::document::{self, Charset, Document, Row};
-use factotum_edi_codec::{Finding, Syntax, segments, segments_within};
+use factotum_edi_codec::{Charset as Declared, Finding, Syntax, segments, segments_within};
 
 /// A set cut out of a file by its first and last segment, whatever its envelope says.
 struct Cut {
@@ -42,8 +42,9 @@ fn cuts(bytes: &[u8]) -> Vec<Cut> {
 fn read(bytes: &[u8], cut: &Cut) -> (Document<'static>, Vec<Finding>) {
     let text = &bytes[cut.bytes.clone()];
     let offset = cut.bytes.start as u64;
-    let (document, findings) = document::read_set(text, &cut.syntax, offset, &cut.version).expect("a document");
-    let charset = Charset::of(text);
+    let (document, findings) =
+        document::read_set(text, &cut.syntax, offset, &cut.version, Declared::Ascii).expect("a document");
+    let charset = Charset::of(text, Declared::Ascii);
     let sent = segments_within(text, &cut.syntax, offset).map(|segment| {
         let mut row = Row::default();
         row.read(&segment.expect("a segment"), charset);
