@@ -1,6 +1,7 @@
 //! Envelopes around what we send. What must hold: control numbers are given, counts are counted, and what is composed is read back without a finding.
 
 use crate::detect::ISA_WIDTHS;
+use crate::error::printable;
 use crate::interchange::Party;
 use crate::reader::segments_within;
 use crate::stamp::Stamp;
@@ -204,36 +205,38 @@ impl Composer {
 
 fn isa(writer: &mut Writer<Vec<u8>>, header: &Header) -> Result<(), WriteError> {
     let syntax = header.syntax;
-    let repetition = syntax.repetition.map_or_else(|| "U".to_owned(), |byte| char::from(byte).to_string());
-    let values = [
-        "00".to_owned(),
-        String::new(),
-        "00".to_owned(),
-        String::new(),
-        or(&header.sender.qualifier, "ZZ"),
-        header.sender.id.clone(),
-        or(&header.receiver.qualifier, "ZZ"),
-        header.receiver.id.clone(),
-        header.now.short_date(),
-        header.now.time(),
-        repetition,
-        header.version.clone(),
-        format!("{:09}", header.control),
-        if header.acknowledgement_requested { "1" } else { "0" }.to_owned(),
-        if header.test { "T" } else { "P" }.to_owned(),
+    let control = format!("{:09}", header.control);
+    let (date, time) = (header.now.short_date(), header.now.time());
+    let values: [&[u8]; 15] = [
+        b"00",
+        b"",
+        b"00",
+        b"",
+        or(&header.sender.qualifier, "ZZ").as_bytes(),
+        header.sender.id.as_bytes(),
+        or(&header.receiver.qualifier, "ZZ").as_bytes(),
+        header.receiver.id.as_bytes(),
+        date.as_bytes(),
+        time.as_bytes(),
+        syntax.repetition.as_ref().map_or(b"U", std::slice::from_ref),
+        header.version.as_bytes(),
+        control.as_bytes(),
+        if header.acknowledgement_requested { b"1" } else { b"0" },
+        if header.test { b"T" } else { b"P" },
     ];
     let mut line = b"ISA".to_vec();
     for (index, (value, width)) in values.iter().zip(ISA_WIDTHS).enumerate() {
         let number = index + 1;
-        if value.len() > width || (number != 11 && value.bytes().any(|byte| syntax.delimits(byte))) {
+        if value.len() > width || (number != 11 && value.iter().any(|&byte| syntax.delimits(byte))) {
             return Err(WriteError::Value {
                 what: format!(
-                    "ISA{number:02} is `{value}`: it has at most {width} characters and holds no delimiter"
+                    "ISA{number:02} is `{}`: it has at most {width} characters and holds no delimiter",
+                    printable(value)
                 ),
             });
         }
         line.push(syntax.element);
-        line.extend_from_slice(value.as_bytes());
+        line.extend_from_slice(value);
         line.resize(line.len() + width - value.len(), b' ');
     }
     line.push(syntax.element);
@@ -269,6 +272,6 @@ fn unb(writer: &mut Writer<Vec<u8>>, header: &Header) -> Result<(), WriteError> 
     )
 }
 
-fn or(text: &str, otherwise: &str) -> String {
-    if text.is_empty() { otherwise.to_owned() } else { text.to_owned() }
+fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
+    if text.is_empty() { otherwise } else { text }
 }

@@ -113,7 +113,8 @@ impl Scanner {
         let closing = closes(&window[lead..text_end], syntax);
         let blanks =
             window[end..].iter().take_while(|&&byte| syntax.blank(byte) || (closing && filler(byte))).count();
-        let raw = end + blanks;
+        // What ends without a terminator ends with the stream, whatever fills the rest.
+        let raw = if terminated { end + blanks } else { window.len() };
         // What follows may be more blanks, which are this segment's too.
         if raw == window.len() && !last {
             return None;
