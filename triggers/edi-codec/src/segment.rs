@@ -126,12 +126,13 @@ impl<'a> Segment<'a> {
         self.offset + within as u64
     }
 
-    fn tag_end(&self) -> usize {
+    #[inline]
+    pub(crate) fn tag_end(&self) -> usize {
         self.text.iter().position(|&byte| byte == self.syntax.tag).unwrap_or(self.text.len())
     }
 
     /// Whether its elements have no parts: ISA's name the delimiters.
-    fn flat(&self) -> bool {
+    pub(crate) fn flat(&self) -> bool {
         self.syntax.standard == Standard::X12 && self.text.starts_with(b"ISA")
     }
 }

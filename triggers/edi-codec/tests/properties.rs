@@ -7,8 +7,7 @@ mod interchange;
 use std::io::Read;
 
 use factotum_edi_codec::{
-    Interchanges, Keep, Kind, Numbers, Options, ReadError, Reader, Request, Stamp, Syntax, Writer,
-    acknowledge, read_all, segments,
+    Interchanges, Keep, Options, ReadError, Reader, Syntax, Writer, probe, read_all, segments,
 };
 use proptest::prelude::*;
 
@@ -48,35 +47,6 @@ impl Read for Trickle<'_> {
         into[..size].copy_from_slice(&self.0[..size]);
         self.0 = &self.0[size..];
         Ok(size)
-    }
-}
-
-/// Reads and acknowledges whatever it is given; every place that is told lies within it, and every acknowledgement is without fault itself.
-fn probe(bytes: &[u8]) {
-    let (interchanges, error) = read_all(bytes);
-    let end = bytes.len() as u64;
-    assert!(error.is_none_or(|error| error.offset() <= end));
-    for interchange in &interchanges {
-        assert!(interchange.range.end <= end && interchange.range.start < interchange.range.end);
-        for finding in interchange.all_findings() {
-            assert!(finding.offset <= end, "{finding}");
-        }
-        for (_, set) in interchange.sets() {
-            assert!(interchange.range.start <= set.range.start && set.range.end <= interchange.range.end);
-        }
-        for kind in [Kind::Ta1, Kind::Functional, Kind::Functional997, Kind::Implementation999, Kind::Contrl]
-        {
-            let request = Request {
-                kind,
-                numbers: Numbers { interchange: 1, group: 1, set: 1 },
-                now: Stamp::from_unix(0),
-            };
-            // What no envelope can carry is refused; what is made is whole.
-            let Ok(Some(bytes)) = acknowledge(interchange, &request) else { continue };
-            let (back, error) = read_all(&bytes);
-            assert!(error.is_none() && back.len() == 1, "{}", String::from_utf8_lossy(&bytes));
-            assert!(back[0].closed, "{}", String::from_utf8_lossy(&bytes));
-        }
     }
 }
 
