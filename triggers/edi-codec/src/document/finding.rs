@@ -3,6 +3,7 @@
 
 use crate::document::grammar::{Loop, Place};
 use crate::document::row::Row;
+use crate::document::rows::MAX_PARTS;
 use crate::finding::{Code, Finding, Severity};
 use crate::syntax::Standard;
 
@@ -65,7 +66,7 @@ impl Findings {
 
     /// A segment that does not stand where it may.
     pub fn segment(&mut self, problem: Problem, row: &Row, index: usize, within: &str) {
-        let tag = row.tag();
+        let tag = brief(row.tag());
         let place = if within.is_empty() { "here".to_owned() } else { format!("in loop {within}") };
         let message = match problem {
             Problem::NotInSet => format!("{tag} is no segment of this set"),
@@ -128,6 +129,14 @@ impl Findings {
         });
     }
 
+    /// A segment that no document can be made into again.
+    pub fn too_many_parts(&mut self, row: &Row, index: usize) {
+        let code = self.code((8, 16));
+        let message =
+            format!("{} has {} elements and components: at most {MAX_PARTS}", brief(row.tag()), row.len());
+        self.add(|| at(row, index, code, message));
+    }
+
     /// A level that stands deeper than documents nest.
     pub fn too_deep(&mut self, row: &Row, index: usize) {
         let deep = crate::document::MAX_DEPTH;
@@ -152,7 +161,7 @@ impl Findings {
 fn at(row: &Row, index: usize, code: Code, message: String) -> Finding {
     Finding {
         offset: row.offset,
-        tag: row.tag().to_owned(),
+        tag: brief(row.tag()).to_owned(),
         segment: index as u64 + 1,
         element: None,
         component: None,

@@ -5,6 +5,7 @@ use crate::document::Charset;
 use crate::document::finding::{Findings, Problem};
 use crate::document::grammar::{Grammar, Loop, Place};
 use crate::document::row::Row;
+use crate::document::rows::MAX_PARTS;
 use crate::document::shape::Shapes;
 use crate::document::tree::{Document, Item, Node, What};
 use crate::document::write::write_row;
@@ -79,6 +80,9 @@ impl<'g> Reader<'g> {
     /// Takes the next segment, as text.
     pub fn push_row(&mut self, row: &Row) {
         let index = self.document.add(row.offset, |into| write_row(row, self.shapes, into));
+        if row.len() > MAX_PARTS {
+            self.findings.too_many_parts(row, index);
+        }
         match self.grammar {
             Some(grammar) => self.place(grammar, row, index),
             None => self.place_freely(row, index),

@@ -90,6 +90,11 @@ impl Row {
         }
     }
 
+    /// How many components all its elements have together.
+    pub(super) fn len(&self) -> usize {
+        self.parts.len()
+    }
+
     /// Its tag.
     pub fn tag(&self) -> &str {
         &self.tag

@@ -5,12 +5,12 @@ use serde_json::{Map, Value};
 
 use crate::document::grammar::{Grammar, Place};
 use crate::document::row::Row;
-use crate::document::write::{ORDER, SEGMENTS, UNEXPECTED};
+use crate::document::write::{ORDER, SEGMENTS, UNEXPECTED, prefix};
 
 /// How deep loops may nest in a document that is written.
 const MAX_DEPTH: usize = 64;
-/// How many elements a segment may have, components a composite.
-const MAX_PARTS: usize = 999;
+/// How many elements a segment may have, components a composite: numbers beyond are refused rather than filled up to.
+pub(super) const MAX_PARTS: usize = 9_999;
 
 /// Why a document is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -175,7 +175,7 @@ impl Walk<'_> {
         let has_elements = |object: &Map<String, Value>| {
             object
                 .keys()
-                .all(|own| own.strip_prefix(key.as_str()).is_some_and(|digits| number(digits).is_some()))
+                .all(|own| own.strip_prefix(prefix(key)).is_some_and(|digits| number(digits).is_some()))
         };
         let is_loop = inner.as_object().is_some_and(|object| !has_elements(object));
         let place = places.iter().find(|place| is_loop && place.key == *key && place.opens.is_some());
@@ -190,7 +190,7 @@ impl Walk<'_> {
         let object = self.object(value)?;
         let mut elements: Vec<(usize, &Value)> = Vec::with_capacity(object.len());
         for (key, value) in object {
-            let number = key.strip_prefix(tag).filter(|digits| digits.len() >= 2).and_then(number);
+            let number = key.strip_prefix(prefix(tag)).filter(|digits| digits.len() >= 2).and_then(number);
             match number {
                 _ if value.is_null() => {}
                 Some(number) => elements.push((number, value)),

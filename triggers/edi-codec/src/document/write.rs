@@ -14,11 +14,18 @@ pub(super) const ORDER: &str = "order";
 pub(super) const UNEXPECTED: &str = "unexpected";
 /// The key of the list of segments of a set, or loop, that has no grammar.
 pub(super) const SEGMENTS: &str = "segments";
+/// How long a tag may be to stand in the names of elements.
+const MAX_TAG: usize = 6;
+
+/// What stands before the number of an element in its name: the tag, unless that is none and so long that a document would grow by it.
+pub(super) fn prefix(tag: &str) -> &str {
+    if tag.len() <= MAX_TAG { tag } else { "" }
+}
 
 /// A segment, as `"TAG":{"TAG01":…}`.
 pub(super) fn write_row(row: &Row, shapes: Shapes, into: &mut Vec<u8>) {
     let tag = row.tag();
-    let shape = shapes.get(tag);
+    let (shape, prefix) = (shapes.get(tag), prefix(tag));
     string(tag, into);
     into.extend_from_slice(b":{");
     let mut first = true;
@@ -31,7 +38,7 @@ pub(super) fn write_row(row: &Row, shapes: Shapes, into: &mut Vec<u8>) {
             into.push(b',');
         }
         into.push(b'"');
-        escape(tag, into);
+        escape(prefix, into);
         digits(number, into);
         into.extend_from_slice(b"\":");
         if parts.is_empty() { string("", into) } else { element(parts, shape, number, into) }

@@ -1,7 +1,7 @@
 //! Each way in which a set can differ from its grammar. What must hold: the finding has the code of the acknowledgement and the place, and what was not
 //! expected stands in the document where it stood.
 
-use factotum_edi_codec::{Kind, Numbers, Request, Stamp, acknowledge, document};
+use factotum_edi_codec::{Charset, Kind, Numbers, Request, Stamp, acknowledge, document};
 use serde_json::{Value, json};
 
 use super::{cuts, named, read};
@@ -166,6 +166,29 @@ fn a_set_without_grammar_is_a_list_with_levels_and_bounded_loops() {
     assert_eq!(segments[4]["SE"]["SE02"], "0001");
     let (_, json) = of("PAXLST", "03B", "BGM+745'RFF+A:B'");
     assert_eq!(json["segments"][2]["RFF"]["RFF01"], json!({"1": "A", "2": "B"}));
+}
+
+/// The name of an element has the tag in it: a tag of a megabyte, and a million elements, would be a document of a terabyte.
+#[test]
+fn a_long_tag_does_not_make_a_document_long() {
+    let tag = "Z".repeat(10_000);
+    let (found, json) = of("850", "004010", &format!("{BEG}{PO1}{tag}{}~", "*1".repeat(9_000)));
+    assert_eq!(found, [format!("4 {}, AK304 6", &tag[..20])]);
+    let segment = &json["loop_PO1"][0]["unexpected"][0][&tag];
+    assert_eq!((&segment["01"], &segment["9000"]), (&json!("1"), &json!("1")));
+    assert!(json.to_string().len() < 200_000);
+}
+
+#[test]
+fn more_elements_than_a_document_can_have_are_reported() {
+    let bytes = format!(
+        "UNB+UNOC:3+A+B+260101:1200+1'UNH+1+XXXXXX:D:96A:UN'FTX{}'UNT+3+1'UNZ+1+1'",
+        "+1".repeat(10_000)
+    );
+    let cut = &cuts(bytes.as_bytes())[0];
+    let text = &bytes.as_bytes()[cut.bytes.clone()];
+    let (_, findings) = document::read_set(text, &cut.syntax, 0, "", Charset::Ascii).expect("a document");
+    assert_eq!(findings.iter().map(named).collect::<Vec<_>>(), ["2 FTX, 0085 16"]);
 }
 
 #[test]

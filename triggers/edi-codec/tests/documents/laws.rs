@@ -40,7 +40,7 @@ fn row(tag: &str, elements: &[Vec<Vec<String>>]) -> Row {
 fn any_rows(tags: Vec<String>) -> impl Strategy<Value = Vec<Row>> {
     let tag = prop_oneof![
         8 => prop::sample::select(tags),
-        1 => prop::sample::select(vec!["HL", "LS", "LE", "ST", "SE", "UNT", "", "order", "loop_N1", "\"", "\u{e4}"])
+        1 => prop::sample::select(vec!["HL", "LS", "LE", "ST", "SE", "UNT", "", "order", "loop_N1", "loop_HL", "segments", "\"", "\u{e4}"])
             .prop_map(str::to_owned),
     ];
     let level = (0_u8..6, 0_u8..6, 19_u8..24).prop_map(|(own, parent, kind)| {
