@@ -25,6 +25,8 @@ pub struct Loop {
     pub places: Vec<Place>,
     /// Whether loops of its kind nest in it, by the parent that each names (HL02).
     pub tree: bool,
+    /// Whether it is a matter of its own, such as an order line: a segment in it that stands wrong is not taken for one of what is around it.
+    pub detail: bool,
 }
 
 /// A place for a segment or a loop.

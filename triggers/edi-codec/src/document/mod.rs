@@ -21,6 +21,7 @@ mod body;
 mod charset;
 mod check;
 mod finding;
+mod free;
 mod grammar;
 mod place;
 mod row;

@@ -22,15 +22,26 @@ pub struct Reader<'g> {
     grammar: Option<&'g Grammar>,
     shapes: Shapes,
     charset: Charset,
-    document: Document<'g>,
-    findings: Findings,
-    open: Vec<Frame>,
+    pub(super) document: Document<'g>,
+    pub(super) findings: Findings,
+    pub(super) open: Vec<Frame>,
+    /// A segment that may belong to a loop around, or else be a stray one in this: the next one decides.
+    pending: Option<Pending>,
     row: Row,
+}
+
+/// A segment that was not put anywhere yet.
+#[derive(Debug)]
+struct Pending {
+    row: Row,
+    index: usize,
+    /// The loop around, its place, and how it would stand there.
+    outside: (usize, usize, Fit),
 }
 
 /// A loop that is open.
 #[derive(Debug)]
-struct Frame {
+pub(super) struct Frame {
     node: usize,
     /// Its loop in the grammar; none where it takes what comes.
     kind: Option<usize>,
@@ -39,9 +50,9 @@ struct Frame {
     /// How often each place was filled.
     counts: Vec<u32>,
     /// The number of the level that it is (HL01).
-    level: Option<String>,
+    pub level: Option<String>,
     /// Whether it is bounded by LS and LE, in a set without grammar.
-    bounded: bool,
+    pub bounded: bool,
 }
 
 /// How a segment fits into a place.
@@ -63,6 +74,7 @@ impl<'g> Reader<'g> {
             document: Document::start(grammar),
             findings: Findings::of(standard),
             open: Vec::new(),
+            pending: None,
             row: Row::default(),
         };
         reader.open.push(reader.frame(0, kind));
@@ -84,7 +96,10 @@ impl<'g> Reader<'g> {
             self.findings.too_many_parts(row, index);
         }
         match self.grammar {
-            Some(grammar) => self.place(grammar, row, index),
+            Some(grammar) => {
+                self.decide(grammar, Some(row));
+                self.place(grammar, row, index);
+            }
             None => self.place_freely(row, index),
         }
     }
@@ -92,6 +107,9 @@ impl<'g> Reader<'g> {
     /// The document, and what is wrong with the set by its grammar.
     pub fn finish(mut self) -> (Document<'g>, Vec<Finding>) {
         let last = self.document.len().saturating_sub(1);
+        if let Some(grammar) = self.grammar {
+            self.decide(grammar, None);
+        }
         self.close_to(0, last);
         if let Some(grammar) = self.grammar {
             self.missing(grammar, 0, last);
@@ -99,7 +117,7 @@ impl<'g> Reader<'g> {
         (self.document, self.findings.sorted())
     }
 
-    fn frame(&self, node: usize, kind: Option<usize>) -> Frame {
+    pub(super) fn frame(&self, node: usize, kind: Option<usize>) -> Frame {
         let places = match (self.grammar, kind) {
             (Some(grammar), Some(kind)) => grammar.at(kind).places.len(),
             _ => 0,
@@ -128,10 +146,31 @@ impl<'g> Reader<'g> {
             self.put(innermost, Item::unexpected(What::Segment(index)));
             return;
         }
-        if let Some((depth, place, fit)) = self.out_of_order(grammar, row) {
-            self.fill(grammar, (depth, place), fit, row, index);
-            return;
+        match self.out_of_order(grammar, row) {
+            Some((depth, place, fit)) if depth == innermost || fit == Fit::TooMany => {
+                self.fill(grammar, (depth, place), fit, row, index);
+            }
+            Some(outside) => self.pending = Some(Pending { row: row.clone(), index, outside }),
+            None => self.stray(grammar, row, index),
         }
+    }
+
+    /// Puts the segment that waits for the next one: into the loop around, unless the next one goes on with this.
+    fn decide(&mut self, grammar: &'g Grammar, next: Option<&Row>) {
+        let Some(pending) = self.pending.take() else { return };
+        let (depth, place, fit) = pending.outside;
+        let goes_on =
+            next.and_then(|next| self.in_order(grammar, next)).is_some_and(|(next, _)| next > depth);
+        if goes_on {
+            self.stray(grammar, &pending.row, pending.index);
+        } else {
+            self.fill(grammar, (depth, place), fit, &pending.row, pending.index);
+        }
+    }
+
+    /// Puts a segment that the grammar does not expect.
+    fn stray(&mut self, grammar: &'g Grammar, row: &Row, index: usize) {
+        let innermost = self.open.len() - 1;
         let problem = if grammar.knows(row.tag()) { Problem::Unexpected } else { Problem::NotInSet };
         self.findings.segment(problem, row, index, self.near(grammar));
         match self.opener(grammar, row.tag()) {
@@ -159,18 +198,28 @@ impl<'g> Reader<'g> {
         })
     }
 
-    /// The innermost place that is full, or was passed. Not that of a loop's first segment: another one would be another loop.
+    /// The innermost place that was passed, or is full, without leaving a matter of its own. Not that of a loop's first segment: another one would be
+    /// another loop. A loop too many may stand anywhere around.
     fn out_of_order(&self, grammar: &'g Grammar, row: &Row) -> Option<(usize, usize, Fit)> {
-        (0..self.open.len()).rev().find_map(|depth| {
+        let innermost = self.open.len() - 1;
+        let mut left = false;
+        for depth in (0..=innermost).rev() {
             let frame = &self.open[depth];
-            let places = &self.kind(grammar, depth)?.places;
-            let passed = places.partition_point(|place| place.position <= frame.at);
-            let mut passed = places[..passed].iter().enumerate().skip(usize::from(depth > 0));
-            passed.rfind(|(_, place)| fits(place, row)).map(|(at, place)| {
+            let kind = self.kind(grammar, depth)?;
+            let passed = kind.places.partition_point(|place| place.position <= frame.at);
+            let mut passed = kind.places[..passed].iter().enumerate().skip(usize::from(depth > 0));
+            let found = passed.rfind(|(at, place)| {
+                let full = frame.counts[*at] >= place.max;
+                let here = place.position == frame.at && place.opens.is_some();
+                fits(place, row) && (here || !left && (!full || depth == innermost))
+            });
+            if let Some((at, place)) = found {
                 let fit = if frame.counts[at] >= place.max { Fit::TooMany } else { Fit::OutOfOrder };
-                (depth, at, fit)
-            })
-        })
+                return Some((depth, at, fit));
+            }
+            left |= kind.detail;
+        }
+        None
     }
 
     /// Where a level of a `tree` loop stands: in the level that it names as its parent.
@@ -268,66 +317,13 @@ impl<'g> Reader<'g> {
         self.put(depth + 1, Item::at(0, What::Segment(index)));
     }
 
-    fn place_freely(&mut self, row: &Row, index: usize) {
-        let innermost = self.open.len() - 1;
-        let segment = Item::unexpected(What::Segment(index));
-        match row.tag() {
-            "HL" => {
-                let parent = row.value(2);
-                let found = (0..self.open.len())
-                    .rev()
-                    .find(|&depth| !parent.is_empty() && self.open[depth].level.as_deref() == Some(parent));
-                let top = || {
-                    (0..self.open.len()).rev().find(|&depth| self.open[depth].level.is_none()).unwrap_or(0)
-                };
-                if found.is_none() && !parent.is_empty() {
-                    self.findings.parent(row, index);
-                }
-                let mut depth = found.unwrap_or_else(top);
-                if depth + 1 >= MAX_DEPTH {
-                    self.findings.too_deep(row, index);
-                    depth = MAX_DEPTH - 2;
-                }
-                let level = Some(row.value(1).to_owned());
-                self.open_freely(depth, "loop_HL", level, index);
-            }
-            "LS" if innermost + 1 < MAX_DEPTH => {
-                self.open_freely(innermost, "loop_LS", None, index);
-                self.open[innermost + 1].bounded = true;
-            }
-            "LE" => match self.open.iter().rposition(|frame| frame.bounded) {
-                Some(depth) => {
-                    self.close_to(depth, index);
-                    self.put(depth, segment);
-                    self.open.truncate(depth);
-                }
-                None => self.put(innermost, segment),
-            },
-            "SE" | "UNT" | "MTR" => {
-                self.close_to(0, index);
-                self.put(0, segment);
-            }
-            _ => self.put(innermost, segment),
-        }
-    }
-
-    fn open_freely(&mut self, depth: usize, key: &str, level: Option<String>, index: usize) {
-        self.close_to(depth, index);
-        let node = self.document.open_named(None, key);
-        self.put(depth, Item::unexpected(What::Loop(node)));
-        let mut frame = self.frame(node, None);
-        frame.level = level;
-        self.open.push(frame);
-        self.put(depth + 1, Item::unexpected(What::Segment(index)));
-    }
-
-    fn put(&mut self, depth: usize, item: Item) {
+    pub(super) fn put(&mut self, depth: usize, item: Item) {
         let node = self.open[depth].node;
         self.document.node_mut(node).items.push(item);
     }
 
     /// Closes what stands deeper, since the segment `index` does not belong there.
-    fn close_to(&mut self, depth: usize, index: usize) {
+    pub(super) fn close_to(&mut self, depth: usize, index: usize) {
         while self.open.len() > depth + 1 {
             if let Some(grammar) = self.grammar {
                 self.missing(grammar, self.open.len() - 1, index);

@@ -9,6 +9,7 @@
 //! loop LIN O 9999 id=SG25        with an identifier that differs from its key
 //! loop TAX O 10 as=TAX_summary   with a key that differs
 //!                                loops that begin with the same tag, one after the other, may come in any order
+//! loop PO1 M 100000 detail       a matter of its own: what stands wrong in it is not taken for a segment of what is around it
 //! loop HL M 200000 tree          a loop of levels: each stands in the one that it names as its parent
 //! part claim                     what stands in it is put in where `include claim` stands
 //! ```
@@ -60,7 +61,7 @@ pub fn read(set: &str, table: &str, version: &str, text: &str) -> Result<Grammar
     }
     let mut reader = Reader { lines, parts: BTreeMap::new(), version, loops: Vec::new() };
     reader.find_parts()?;
-    reader.loops.push(Loop { id: String::new(), places: Vec::new(), tree: false });
+    reader.loops.push(Loop { id: String::new(), places: Vec::new(), tree: false, detail: false });
     let mut places = Vec::new();
     let end = reader.lines.len();
     reader.places(0, end, 0, &mut places, 0)?;
@@ -182,7 +183,8 @@ impl<'t> Reader<'t> {
             return Ok(None);
         }
         let index = self.loops.len();
-        self.loops.push(Loop { id: options.id.unwrap_or(id).into(), places: Vec::new(), tree: options.tree });
+        let (tree, detail) = (options.tree, options.detail || options.tree);
+        self.loops.push(Loop { id: options.id.unwrap_or(id).into(), places: Vec::new(), tree, detail });
         let mut places = Vec::new();
         self.places(from, to, depth, &mut places, nesting + 1)?;
         let key = format!("loop_{}", options.key.unwrap_or(id));
@@ -218,8 +220,7 @@ fn finish(places: &mut [Place], number: usize) -> Result<(), TableError> {
 }
 
 const USAGE: &str = "needs `M` or `O`, and a number or `>1`";
-const OPTIONS: &str =
-    "has a word that means nothing: it can be `as=…`, `id=…`, `tree`, `from VERSION`, `before VERSION`";
+const OPTIONS: &str = "has a word that means nothing: it can be `as=…`, `id=…`, `detail`, `tree`, `from VERSION`, `before VERSION`";
 
 fn usage(required: &str, max: &str) -> Option<(bool, u32)> {
     let required = match required {
@@ -245,6 +246,7 @@ struct Options<'t> {
     key: Option<&'t str>,
     id: Option<&'t str>,
     tree: bool,
+    detail: bool,
     holds: bool,
 }
 
@@ -257,6 +259,7 @@ impl<'t> Options<'t> {
                 (_, Some(("as", key))) => options.key = Some(key),
                 (_, Some(("id", id))) => options.id = Some(id),
                 ("tree", None) => options.tree = true,
+                ("detail", None) => options.detail = true,
                 ("from", None) => options.holds &= version >= *words.next()?,
                 ("before", None) => options.holds &= version < *words.next()?,
                 _ => return None,

@@ -71,7 +71,7 @@ const KNOWN: &[(&str, usize, &str, &str)] = &[
     (
         "huge_file2.edi",
         1000,
-        "15 BGM, 0085 35",
+        "15 BGM, 0085 15",
         "one message with the body of an order thousands of times; 1000 are kept",
     ),
     ("BAD_ORDERS_D.03B_Interchange.txt", 1, "38 DTM, 0085 35", "malformed on purpose: DTM 36 times"),

@@ -229,3 +229,22 @@ fn an_acknowledgement_reports_what_the_grammar_found() {
     assert_eq!(accepted, 0);
     assert!(text.contains("UCS+3+15'UCS+4+13'"), "{text}");
 }
+
+#[test]
+fn a_stray_segment_does_not_end_the_loop_that_goes_on() {
+    // NTE stands in the heading only: the line goes on after it.
+    let body = "BIG*20260101*1~IT1*1*1*EA*2**VP*A~NTE*GEN*x~PID*F****Lamp~IT1*2*1*EA*2**VP*B~TDS*400~";
+    let (found, json) = of("810", "004010", body);
+    assert_eq!(found, ["4 NTE, AK304 2"]);
+    assert_eq!(json["loop_IT1"][0]["loop_PID"][0]["PID"]["PID05"], "Lamp");
+    // PRV belongs before the name, whose address follows.
+    let body = "BHT*0019*00*1*20260101*1200*CH~NM1*41*2*X~NM1*40*2*Y~HL*1**20*1~NM1*85*2*Z~PRV*BI*PXC*1~N3*A~N4*B~REF*EI*1~\
+                HL*2*1*22*0~SBR*P~NM1*IL*1*D~NM1*PR*2*E~CLM*1*1***11:B:1~LX*1~SV1*HC:1*1~";
+    let (found, json) = of("837", "005010X222A1", body);
+    assert_eq!(found, ["7 PRV, AK304 2"]);
+    assert_eq!(json["loop_2000A"][0]["loop_2010AA"]["N4"]["N401"], "B");
+    // Where the loop does not go on, it belongs to what is around.
+    let (found, json) = of("850", "004010", &format!("{BEG}N1*ST*X~N3*Y~DTM*002*20260101~{PO1}"));
+    assert_eq!(found, ["5 DTM, AK304 7"]);
+    assert_eq!(json["DTM"][0]["DTM01"], "002");
+}
