@@ -95,6 +95,12 @@ fn walk(
     }
 }
 
+/// Our samples.
+fn samples() -> Vec<Vec<u8>> {
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/samples")).expect("samples");
+    folder.map(|entry| std::fs::read(entry.expect("an entry").path()).expect("a sample")).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -107,6 +113,29 @@ proptest! {
         let (document, findings) = reader.finish();
         prop_assert!(findings.len() <= document::MAX_FINDINGS);
         comes_back(&document, &rows);
+    }
+
+    #[test]
+    fn a_damaged_sample_comes_back(
+        sample in prop::sample::select(samples()),
+        damages in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0_u8..4), 1..6),
+    ) {
+        let mut bytes = sample;
+        for (at, byte, kind) in damages {
+            let at = at.index(bytes.len());
+            match kind {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, b"*:^~+'?\n"[usize::from(byte % 8)]),
+                2 => drop(bytes.remove(at)),
+                _ => {
+                    let other = (at + usize::from(byte)) % bytes.len();
+                    bytes.swap(at, other);
+                }
+            }
+        }
+        for cut in cuts(&bytes) {
+            read(&bytes, &cut);
+        }
     }
 
     #[test]
