@@ -23,6 +23,7 @@ mod check;
 mod finding;
 mod free;
 mod grammar;
+mod layout;
 mod place;
 mod probe;
 mod row;

@@ -29,6 +29,8 @@ pub fn probe(bytes: &[u8], syntax: &Syntax, offset: u64, version: &str, declared
         Ok(value) => value,
         Err(error) => panic!("{error}: {json}"),
     };
+    let text = document.to_text();
+    assert_eq!(serde_json::from_str::<Value>(&text).ok().as_ref(), Some(&value), "{text}");
     let back = rows(&value, document.grammar(), &mut |row| {
         assert_eq!(Some(row), sent.next().as_ref(), "{json}");
     });

@@ -8,7 +8,8 @@ use crate::document::grammar::Grammar;
 /// How much room there is for a segment at least before its JSON is written.
 const GROW: usize = 1024;
 
-/// A set, read: its segments in their loops. [`Document::to_json`] and [`Document::write_json`] make JSON of it.
+/// A set, read: its segments in their loops. [`Document::to_json`], [`Document::write_json`] and [`Document::to_text`] make JSON of
+/// it.
 #[derive(Debug)]
 pub struct Document<'g> {
     pub(super) grammar: Option<&'g Grammar>,

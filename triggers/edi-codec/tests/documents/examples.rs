@@ -11,72 +11,9 @@ use super::{cuts, read};
 
 /// Where the examples begin in the guide.
 const MARK: &str = "<!-- What follows is written by the test `documents`: UPDATE_DOCS=1 -->\n";
-/// How long an object may be to stand on one line.
-const WIDTH: usize = 120;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("samples")
-}
-
-/// JSON over several lines, its keys in their order.
-fn laid_out(json: &str, indent: usize, into: &mut String) {
-    let inner = &json[1..json.len() - 1];
-    let is_object = json.starts_with('{');
-    let flat = json.len() + indent <= WIDTH && !inner.contains("\"loop_") && !inner.contains("[{");
-    if flat || !json.starts_with(['{', '[']) {
-        into.push_str(&spaced(json));
-        return;
-    }
-    into.push_str(&json[..1]);
-    let mut rest = inner;
-    let mut first = true;
-    while !rest.is_empty() {
-        rest = rest.trim_start_matches(',');
-        into.push_str(if std::mem::replace(&mut first, false) { "\n" } else { ",\n" });
-        into.push_str(&" ".repeat(indent + 2));
-        if is_object {
-            let end = value_end(rest);
-            into.push_str(&rest[..end]);
-            into.push_str(": ");
-            rest = &rest[end + 1..];
-        }
-        let end = value_end(rest);
-        laid_out(&rest[..end], indent + 2, into);
-        rest = &rest[end..];
-    }
-    write!(into, "\n{}{}", " ".repeat(indent), &json[json.len() - 1..]).expect("memory");
-}
-
-/// Where the first value of some JSON ends.
-fn value_end(json: &str) -> usize {
-    let (mut depth, mut quoted, mut escaped) = (0, false, false);
-    for (at, byte) in json.bytes().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => quoted = !quoted,
-            b'{' | b'[' if !quoted => depth += 1,
-            b'}' | b']' if !quoted => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 && !quoted && !escaped && matches!(byte, b'"' | b'}' | b']') {
-            return at + 1;
-        }
-    }
-    json.len()
-}
-
-/// A blank after each comma and colon.
-fn spaced(json: &str) -> String {
-    let (mut text, mut quoted) = (String::new(), false);
-    for character in json.chars() {
-        text.push(character);
-        quoted ^= character == '"';
-        if !quoted && matches!(character, ',' | ':') {
-            text.push(' ');
-        }
-    }
-    text
 }
 
 #[test]
@@ -99,8 +36,7 @@ fn the_guide_shows_the_documents_of_our_samples() {
             "\n## {set}\n\nOf [samples/{name}](../triggers/edi-codec/samples/{name}):\n\n```json\n"
         )
         .expect("memory");
-        laid_out(&document.to_json(), 0, &mut shown);
-        shown.push_str("\n```\n");
+        write!(shown, "{}\n```\n", document.to_text()).expect("memory");
         sets.insert(set);
     }
     let all: BTreeSet<String> = document::grammars().map(|grammar| grammar.set.clone()).collect();
