@@ -58,11 +58,10 @@ fn read(bytes: &[u8], cut: &Cut) -> (Document<'static>, Vec<Finding>) {
 fn comes_back(document: &Document<'_>, sent: &[Row]) {
     let json = document.to_json();
     let value: serde_json::Value = serde_json::from_str(&json).expect("JSON");
-    assert_eq!(
-        serde_json::from_str::<serde_json::Value>(&document.to_text()).ok().as_ref(),
-        Some(&value),
-        "{json}"
-    );
+    if json.len() < 100_000 {
+        let text = document.to_text();
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).ok().as_ref(), Some(&value), "{text}");
+    }
     let mut back = Vec::new();
     document::rows(&value, document.grammar(), &mut |row| back.push(row.clone())).expect("rows");
     for (index, (sent, back)) in sent.iter().zip(&back).enumerate() {
