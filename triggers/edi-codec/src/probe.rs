@@ -1,6 +1,7 @@
 //! Everything that this crate does with bytes from outside, and what must hold whatever they are: for fuzzing and property tests.
 
 use crate::acknowledge::{Kind, Numbers, Request, acknowledge};
+use crate::charset::Charset;
 use crate::document;
 use crate::interchange::Interchange;
 use crate::interchanges::{Interchanges, Keep, Options, read_all};
@@ -8,7 +9,7 @@ use crate::reader::segments;
 use crate::stamp::Stamp;
 
 /// Reads, checks and acknowledges `bytes`. Panics where a law of this crate is broken: what was read up to an error is the bytes themselves; every place
-/// lies within them; every acknowledgement is a whole interchange; a stream finds what a slice finds.
+/// lies within them; every acknowledgement is a whole interchange; the document of every set is that set again; a stream finds what a slice finds.
 pub fn probe(bytes: &[u8]) {
     let end = bytes.len() as u64;
     let mut read = 0;
@@ -63,6 +64,11 @@ pub fn probe(bytes: &[u8]) {
             "a stream finds something else"
         );
         places(interchange, end);
+        let charset = Charset::of(interchange);
+        for (_, set) in interchange.sets() {
+            let own = &bytes[set.range.start as usize..set.range.end as usize];
+            document::probe(own, &interchange.syntax, set.range.start, &set.version, charset);
+        }
         document::check(interchange, bytes);
         places(interchange, end);
         answer(interchange);

@@ -77,16 +77,14 @@ impl Row {
         self.text.clear();
         self.parts.clear();
         self.offset = segment.offset();
-        for element in segment.elements() {
-            let mut level = Level::Element;
-            for repetition in element.repetitions() {
-                for component in repetition.components() {
-                    charset.decode(&component.value(), &mut self.text);
-                    self.parts.push(Part { level, end: self.text.len() });
-                    level = Level::Component;
-                }
-                level = Level::Repetition;
-            }
+        for part in segment.parts() {
+            charset.decode(&part.value(), &mut self.text);
+            let level = match (part.repetition, part.component) {
+                (1, 1) => Level::Element,
+                (_, 1) => Level::Repetition,
+                _ => Level::Component,
+            };
+            self.parts.push(Part { level, end: self.text.len() });
         }
     }
 
