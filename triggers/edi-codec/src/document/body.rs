@@ -5,9 +5,12 @@ use std::io::Write;
 
 use serde_json::Value;
 
+use crate::document::place::Reader;
 use crate::document::row::Row;
 use crate::document::rows::{DocumentError, rows};
 use crate::document::{Charset, Grammar};
+use crate::finding::Finding;
+use crate::syntax::Standard;
 use crate::writer::{Element, WriteError, Writer};
 
 /// Why a document could not be written.
@@ -64,12 +67,31 @@ pub fn write_body<W: Write>(
 ) -> Result<u64, BodyError> {
     let (mut segments, mut failed) = (0, None);
     rows(document, grammar, &mut |row| {
-        if failed.is_none() && !matches!(row.tag(), "ST" | "SE" | "UNH" | "UNT") {
+        if failed.is_none() && !is_envelope(row.tag()) {
             segments += 1;
             failed = write_row(row, charset, writer).err();
         }
     })?;
     failed.map_or(Ok(segments), Err)
+}
+
+/// What is wrong with a document by its grammar, before it is sent. Places count from the first segment of the document.
+pub fn faults(
+    document: &Value,
+    standard: Standard,
+    grammar: Option<&Grammar>,
+) -> Result<Vec<Finding>, DocumentError> {
+    let mut reader = Reader::start(standard, grammar, Charset::Utf8);
+    rows(document, grammar, &mut |row| reader.push_row(row))?;
+    let (_, mut found) = reader.finish();
+    // Who sends it writes those.
+    found.retain(|finding| !is_envelope(&finding.tag));
+    Ok(found)
+}
+
+/// Whether a segment with this tag begins or ends a set.
+fn is_envelope(tag: &str) -> bool {
+    matches!(tag, "ST" | "SE" | "UNH" | "UNT")
 }
 
 fn write_row<W: Write>(row: &Row, charset: Charset, writer: &mut Writer<W>) -> Result<(), BodyError> {
@@ -142,5 +164,22 @@ mod tests {
             written(json!({"REF": {"REF01": ["a", {"2": "b"}], "REF05": ""}}), Syntax::X12, latin1).unwrap(),
             "REF*a^:b~"
         );
+    }
+
+    #[test]
+    fn what_lacks_is_told_before_it_is_sent() {
+        let grammar = crate::document::grammar(Standard::X12, "855", "004010");
+        let told = |document| {
+            let found = faults(&document, Standard::X12, grammar).unwrap();
+            found.iter().map(|finding| format!("{} {}", finding.tag, finding.code)).collect::<Vec<_>>()
+        };
+        let line = json!({"PO1": {"PO101": "1"}, "loop_ACK": [{"ACK": {}}]});
+        assert_eq!(told(json!({"BAK": {"BAK01": "00"}, "loop_PO1": [line]})), [""; 0]);
+        assert_eq!(
+            told(json!({"REF": {}, "loop_PO1": [{"PO1": {}, "loop_N1": [{"N1": {}}]}]})),
+            ["BAK AK304 3"]
+        );
+        let wrong = json!({"loop_PO1": [{"SLN": {}}]});
+        assert_eq!(faults(&wrong, Standard::X12, grammar).unwrap_err().at, "loop_PO1[0]");
     }
 }

@@ -14,7 +14,7 @@
 //! - [`read_set`] reads the bytes of a set: the three below in one.
 //! - [`grammar`] finds the grammar of a set, if one ships.
 //! - [`Reader`] takes its segments and gives a [`Document`] and what is wrong by the grammar.
-//! - [`rows`] makes segments of a document, and [`write_body`] writes them, for what is sent.
+//! - [`rows`] makes segments of a document, and [`write_body`] writes them, for what is sent; [`faults`] says what is wrong with it before.
 //! - [`check`] adds to what is wrong with an interchange what is wrong by the grammars of its sets.
 
 mod body;
@@ -35,7 +35,7 @@ mod table;
 mod tree;
 mod write;
 
-pub use body::{BodyError, write_body};
+pub use body::{BodyError, faults, write_body};
 pub use charset::Charset;
 pub use check::check;
 pub use finding::MAX_FINDINGS;
