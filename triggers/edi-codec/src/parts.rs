@@ -63,7 +63,7 @@ pub struct Parts<'s> {
 const LOW: u64 = 0x0101_0101_0101_0101;
 const SEVEN: u64 = 0x7F7F_7F7F_7F7F_7F7F;
 
-impl<'a> Segment<'a> {
+impl Segment<'_> {
     /// All its components in order, each with its place; of a segment that is a tag alone, none.
     #[inline]
     pub fn parts(&self) -> Parts<'_> {
@@ -76,11 +76,16 @@ impl<'a> Segment<'a> {
         } else {
             (syntax.component, syntax.repetition.unwrap_or(syntax.component))
         };
-        let wanted = [element, component, repetition, syntax.release.unwrap_or(element)];
+        let word = |byte: u8| u64::from(byte) * LOW;
         let from = (tag + 1).min(text.len());
         let mut parts = Parts {
             text,
-            wanted: wanted.map(|byte| u64::from(byte) * LOW),
+            wanted: [
+                word(element),
+                word(component),
+                word(repetition),
+                word(syntax.release.unwrap_or(element)),
+            ],
             element_separator: element,
             component_separator: component,
             release: syntax.release,
@@ -100,18 +105,17 @@ impl<'a> Segment<'a> {
     }
 }
 
-impl<'s> Parts<'s> {
+impl Parts<'_> {
     /// The separators of the word at hand, as the high bit of each byte that is one.
     #[inline]
     fn load(&self) -> u64 {
         let rest = &self.text[self.word.min(self.text.len())..];
-        let (word, mask) = match rest.first_chunk::<8>() {
-            Some(bytes) => (u64::from_le_bytes(*bytes), u64::MAX),
-            None => {
-                let mut bytes = [0; 8];
-                bytes[..rest.len()].copy_from_slice(rest);
-                (u64::from_le_bytes(bytes), (1_u64 << (8 * rest.len())).wrapping_sub(1))
-            }
+        let (word, mask) = if let Some(bytes) = rest.first_chunk::<8>() {
+            (u64::from_le_bytes(*bytes), u64::MAX)
+        } else {
+            let mut bytes = [0; 8];
+            bytes[..rest.len()].copy_from_slice(rest);
+            (u64::from_le_bytes(bytes), (1_u64 << (8 * rest.len())).wrapping_sub(1))
         };
         let mut hits = 0;
         for wanted in self.wanted {

@@ -44,6 +44,8 @@ pub(crate) struct Found {
     pub(crate) raw: usize,
     binary: Option<Range<usize>>,
     terminated: bool,
+    /// Whether it is the last of its interchange.
+    closing: bool,
 }
 
 impl Scanner {
@@ -88,8 +90,7 @@ impl Scanner {
         let Some(found) = self.measure(window, lead, &syntax, last) else { return Ok(Scan::More) };
         self.number = found.number;
         self.offset += found.raw as u64;
-        let text = &window[lead..found.text_end];
-        self.syntax = if closes(text, &syntax) { None } else { Some(syntax) };
+        self.syntax = if found.closing { None } else { Some(syntax) };
         Ok(Scan::Segment(found))
     }
 
@@ -129,6 +130,7 @@ impl Scanner {
             raw,
             binary,
             terminated,
+            closing,
         })
     }
 
@@ -142,7 +144,7 @@ impl Scanner {
 impl Found {
     /// The segment, out of the window in which it was found.
     #[inline]
-    pub(crate) fn segment<'a>(self, window: &'a [u8]) -> Segment<'a> {
+    pub(crate) fn segment(self, window: &[u8]) -> Segment<'_> {
         let text = &window[self.lead..self.text_end];
         let broken = self.syntax.wrapped && text.iter().any(|byte| matches!(byte, b'\r' | b'\n'));
         Segment {
@@ -187,6 +189,9 @@ fn closes(text: &[u8], syntax: &Syntax) -> bool {
         Standard::Edifact => b"UNZ",
         Standard::Tradacoms => b"END",
     };
+    if text.first() != Some(&tag[0]) && !syntax.wrapped {
+        return false;
+    }
     let Some(rest) = text.strip_prefix(tag) else {
         return syntax.wrapped && closes_wrapped(text, tag, syntax.tag);
     };

@@ -31,7 +31,7 @@ impl Seen {
     /// Remembers it; `false` if it was seen before.
     pub(crate) fn insert(&mut self, control: &str) -> bool {
         let Some(number) = number(control) else {
-            return self.texts.contains(control) == false
+            return !self.texts.contains(control)
                 && (self.texts.len() >= MAX_REMEMBERED || self.texts.insert(control.to_owned()));
         };
         if let Some((&first, &last)) = self.runs.range(..=number).next_back() {

@@ -39,10 +39,10 @@ pub(crate) fn check_header(open: &mut Open, segment: &Segment<'_>) {
         let number = index + 1;
         let value = segment.get(number);
         let text = open::text(value);
-        let wrong = if value.len() != width {
-            Some(format!("ISA{number:02} has {} characters and must have {width}", value.len()))
-        } else {
+        let wrong = if value.len() == width {
             isa_value(number, &text).map(|expected| format!("ISA{number:02} is `{text}`: {expected}"))
+        } else {
+            Some(format!("ISA{number:02} has {} characters and must have {width}", value.len()))
         };
         if let Some(message) = wrong {
             findings.push(open.element(segment, (number as u16, None), Code::Ta105(code), message));
@@ -56,7 +56,9 @@ pub(crate) fn check_header(open: &mut Open, segment: &Segment<'_>) {
             format!("ISA has 16 elements, found {elements}"),
         ));
     }
-    findings.into_iter().for_each(|finding| open.blame(finding));
+    for finding in findings {
+        open.blame(finding);
+    }
 }
 
 /// What an element of ISA must be, where it is not.
@@ -344,9 +346,10 @@ fn ta1(open: &mut Open, segment: &Segment<'_>) {
     };
     let wrong = if count(&ta1.control).is_none() || ta1.control.len() != 9 {
         Some((1, "a control number has 9 digits"))
-    } else if !is_date(&ta1.date) {
+    } else if ta1.date.len() != 6 {
+        // It repeats the date and time of the interchange that it is about, which may be what is wrong with that.
         Some((2, "expected a date, YYMMDD"))
-    } else if !is_time(&ta1.time) {
+    } else if ta1.time.len() != 4 {
         Some((3, "expected a time, HHMM"))
     } else if !matches!(ta1.status.as_str(), "A" | "E" | "R") {
         Some((4, "expected A, E or R"))

@@ -11,10 +11,10 @@ use factotum_edi_codec::{
 };
 use proptest::prelude::*;
 
-use interchange::{Sample, sample};
+use interchange::{Parts, Sample, sample};
 
 /// All that an interchange says: delimiters, and each segment's tag, elements, repetitions and components as data.
-fn meaning(bytes: &[u8]) -> Result<Vec<(Syntax, Vec<Vec<Vec<Vec<u8>>>>)>, ReadError> {
+fn meaning(bytes: &[u8]) -> Result<Vec<(Syntax, Parts)>, ReadError> {
     segments(bytes)
         .map(|segment| {
             let segment = segment?;

@@ -5,8 +5,11 @@ use factotum_edi_codec::{
 };
 use proptest::prelude::*;
 
-/// Segments as parts: the tag, then elements, repetitions, components.
-type Parts = Vec<Vec<Vec<Vec<u8>>>>;
+/// A segment as parts: the tag, then elements, repetitions, components.
+pub type Parts = Vec<Vec<Vec<Vec<u8>>>>;
+
+/// A segment as texts: its tag and its elements.
+type Texts = (String, Vec<Vec<Vec<String>>>);
 
 /// One interchange.
 #[derive(Debug, Clone)]
@@ -39,14 +42,14 @@ fn text() -> impl Strategy<Value = String> {
     proptest::string::string_regex("[ -~]{1,12}").expect("a regex")
 }
 
-fn segment() -> impl Strategy<Value = (String, Vec<Vec<Vec<String>>>)> {
+fn segment() -> impl Strategy<Value = Texts> {
     let component = prop_oneof![3 => text(), 1 => Just(String::new())];
     let repetition = proptest::collection::vec(component, 1..4);
     let element = proptest::collection::vec(repetition, 1..3);
     ("[A-Z][A-Z][A-Z0-9]", proptest::collection::vec(element, 1..6))
 }
 
-fn sets() -> impl Strategy<Value = Vec<Vec<(String, Vec<Vec<Vec<String>>>)>>> {
+fn sets() -> impl Strategy<Value = Vec<Vec<Texts>>> {
     proptest::collection::vec(proptest::collection::vec(segment(), 1..6), 1..4)
 }
 
@@ -58,7 +61,7 @@ pub fn sample() -> impl Strategy<Value = Sample> {
         .prop_map(|(syntax, sets, breaks)| compose(syntax, sets, breaks))
 }
 
-fn compose(syntax: Syntax, sets: Vec<Vec<(String, Vec<Vec<Vec<String>>>)>>, breaks: &str) -> Sample {
+fn compose(syntax: Syntax, sets: Vec<Vec<Texts>>, breaks: &str) -> Sample {
     let x12 = syntax.standard == Standard::X12;
     let party = |id: &str| Party {
         qualifier: if x12 { "ZZ" } else { "14" }.into(),
