@@ -49,7 +49,9 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 /// Reads a file as far as it can be read, with what its grammars find.
 fn checked(bytes: &[u8]) -> (Vec<Interchange>, Option<ReadError>) {
     let (mut interchanges, error) = read_all(bytes);
-    interchanges.iter_mut().for_each(|interchange| document::check(interchange, bytes));
+    for interchange in &mut interchanges {
+        document::check(interchange, bytes);
+    }
     (interchanges, error)
 }
 
