@@ -1,6 +1,8 @@
 //! Each way in which a set can differ from its grammar. What must hold: the finding has the code of the acknowledgement and the place, and what was not
 //! expected stands in the document where it stood.
 
+use std::fmt::Write as _;
+
 use factotum_edi_codec::{Charset, Kind, Numbers, Request, Stamp, acknowledge, document};
 use serde_json::{Value, json};
 
@@ -125,9 +127,10 @@ fn levels_stand_in_their_parents() {
 #[test]
 fn levels_nest_no_deeper_than_a_bound() {
     for set in ["856", "271"] {
-        let levels: String = (1..100)
-            .map(|n| format!("HL*{n}*{}*O~", if n == 1 { String::new() } else { (n - 1).to_string() }))
-            .collect();
+        let mut levels = "HL*1**O~".to_owned();
+        for level in 2..100 {
+            write!(levels, "HL*{level}*{}*O~", level - 1).expect("memory");
+        }
         let (found, json) = of(
             set,
             "004010",

@@ -77,19 +77,18 @@ fn walk(
         let most = place.max.min(2);
         let count = if place.required { 1 + choose(most) } else { choose(most + 1) };
         for _ in 0..count.min(most) {
-            match place.opens {
-                Some(next) => walk(grammar, next, depth + 1, choose, into),
-                None => {
-                    let mut elements = vec![vec![vec!["x".to_owned()]]; 4];
-                    if place.tag == "HL" {
-                        elements[1][0][0].clear();
-                    }
-                    if let Some((element, values)) = &place.only {
-                        let value = &values[choose(values.len() as u32) as usize];
-                        elements[element - 1][0][0].clone_from(value);
-                    }
-                    into.push(row(&place.tag, &elements));
+            if let Some(next) = place.opens {
+                walk(grammar, next, depth + 1, choose, into);
+            } else {
+                let mut elements = vec![vec![vec!["x".to_owned()]]; 4];
+                if place.tag == "HL" {
+                    elements[1][0][0].clear();
                 }
+                if let Some((element, values)) = &place.only {
+                    let value = &values[choose(values.len() as u32) as usize];
+                    elements[element - 1][0][0].clone_from(value);
+                }
+                into.push(row(&place.tag, &elements));
             }
         }
     }
