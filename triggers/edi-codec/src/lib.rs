@@ -53,3 +53,7 @@ pub use stamp::Stamp;
 pub use syntax::{Standard, Syntax, Terminator};
 pub use writer::{Element, WriteError, Writer};
 pub use x12::MAX_LOOPS;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,14 +1,12 @@
 //! What is wrong with a set by its grammar, as findings of the codec. What must hold: each has the code by which an acknowledgement reports it, and
-//! their number is bounded.
+//! their number is bounded, as that of the syntax's findings is.
 
 use crate::document::grammar::{Loop, Place};
 use crate::document::row::Row;
 use crate::document::rows::MAX_PARTS;
 use crate::finding::{Code, Finding, Severity};
+use crate::open::MAX_FINDINGS;
 use crate::syntax::Standard;
-
-/// How many are kept of one set: an acknowledgement with more helps nobody.
-pub const MAX_FINDINGS: usize = 1000;
 
 /// What can be wrong with the place of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -38,7 +38,6 @@ mod write;
 pub use body::{BodyError, faults, write_body};
 pub use charset::Charset;
 pub use check::check;
-pub use finding::MAX_FINDINGS;
 pub use grammar::{Grammar, Loop, Place, UNBOUNDED};
 pub use place::{MAX_DEPTH, Reader};
 pub use probe::probe;

@@ -5,7 +5,8 @@ use serde_json::Value;
 use crate::charset::Charset as Declared;
 use crate::document::row::Row;
 use crate::document::rows::MAX_PARTS;
-use crate::document::{Charset, MAX_FINDINGS, read_set, rows};
+use crate::document::{Charset, read_set, rows};
+use crate::open::MAX_FINDINGS;
 use crate::reader::segments_within;
 use crate::syntax::Syntax;
 

@@ -11,7 +11,7 @@ const NO_UNS: &str = "UNS (M 1) is left out, and INVOIC's totals (SG48 M 100)";
 const NO_BGM: &str = "malformed on purpose: no BGM, no UNS, no totals";
 const PARENT: &str = "HL*2*3*22: a level of that number is not open, if there is any";
 
-/// File, how many findings, the first of them, and why it is right.
+/// File, how many findings (100 of a set are kept), the first of them, and why it is right.
 const KNOWN: &[(&str, usize, &str, &str)] = &[
     ("d01b_invoic_conforming.edi", 2, "7 UNS, 0085 13", NO_UNS),
     ("d01b_invoic_malformed.edi", 3, "2 BGM, 0085 13", NO_BGM),
@@ -47,7 +47,7 @@ const KNOWN: &[(&str, usize, &str, &str)] = &[
         "malformed on purpose: 2010AB twice",
     ),
     ("x12_loop_errors3_missing_loops.txt", 1, "7 NM1, AK304 3", "malformed on purpose: no 2010AA"),
-    ("x12_many_claims.txt", 410, "25 HL, AK403 7", PARENT),
+    ("x12_many_claims.txt", 100, "25 HL, AK403 7", PARENT),
     ("x12_missing_elements.txt", 1, "25 HL, AK403 7", PARENT),
     (
         "missing_required_loop_in_one_repeat.txt",
@@ -68,12 +68,7 @@ const KNOWN: &[(&str, usize, &str, &str)] = &[
     ("x12_segments_out_of_order.txt", 3, "10 N4, AK304 7", "malformed on purpose: N4 after REF, N3 after N4"),
     ("x12_valid.txt", 1, "25 HL, AK403 7", PARENT),
     ("x12_valid_different_separators.txt", 1, "25 HL, AK403 7", PARENT),
-    (
-        "huge_file2.edi",
-        1000,
-        "15 BGM, 0085 15",
-        "one message with the body of an order thousands of times; 1000 are kept",
-    ),
+    ("huge_file2.edi", 100, "15 BGM, 0085 15", "one message with the body of an order thousands of times"),
     ("BAD_ORDERS_D.03B_Interchange.txt", 1, "38 DTM, 0085 35", "malformed on purpose: DTM 36 times"),
     ("EDIFACT__invoic_d97b_bad.edi", 1, "21 UNS, 0085 35", "malformed on purpose: UNS twice"),
     ("x12__empty997.edi", 2, "2 AK1, AK304 3", "malformed on purpose: ST and SE alone"),

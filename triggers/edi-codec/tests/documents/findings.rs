@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use factotum_edi_codec::{Charset, Kind, Numbers, Request, Stamp, acknowledge, document};
+use factotum_edi_codec::{Charset, Kind, MAX_FINDINGS, Numbers, Request, Stamp, acknowledge, document};
 use serde_json::{Value, json};
 
 use super::{cuts, named, read};
@@ -197,7 +197,7 @@ fn more_elements_than_a_document_can_have_are_reported() {
 #[test]
 fn findings_are_bounded() {
     let (found, _) = of("850", "004010", &format!("{BEG}{}", "ZZZ*1~".repeat(5000)));
-    assert_eq!(found.len(), document::MAX_FINDINGS);
+    assert_eq!(found.len(), MAX_FINDINGS);
 }
 
 #[test]

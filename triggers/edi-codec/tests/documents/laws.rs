@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use factotum_edi_codec::document::{self, Grammar, Reader, Row, grammars};
-use factotum_edi_codec::{Charset as Declared, Standard, segments};
+use factotum_edi_codec::{Charset as Declared, MAX_FINDINGS, Standard, segments};
 use proptest::prelude::*;
 
 use super::{comes_back, cuts, read};
@@ -110,7 +110,7 @@ proptest! {
             reader.push_row(row);
         }
         let (document, findings) = reader.finish();
-        prop_assert!(findings.len() <= document::MAX_FINDINGS);
+        prop_assert!(findings.len() <= MAX_FINDINGS);
         comes_back(&document, &rows);
     }
 
