@@ -5,12 +5,12 @@
 
 use std::fmt::Write as _;
 use std::hint::black_box;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use factotum_edi_codec::{
-    Interchanges, Keep, Kind, Numbers, Options, Place, Reader, Request, Segment, Stamp, Visit, acknowledge,
-    segments,
+    Charset, Interchanges, Keep, Kind, Numbers, Options, Place, Reader, Request, Segment, Stamp, Visit,
+    acknowledge, document, read, segments,
 };
 
 /// How long each figure takes.
@@ -60,6 +60,7 @@ fn main() {
             whole(bytes, Keep::All, false)
         });
         figure(&format!("{name}: the same with digest"), &bytes, |bytes| whole(bytes, Keep::All, true));
+        figure(&format!("{name}: parse, every set as JSON by its grammar"), &bytes, documents);
     }
 }
 
@@ -67,6 +68,36 @@ fn main() {
 #[inline]
 fn look(segment: &Segment<'_>) -> usize {
     segment.parts().map(|part| black_box(part.raw).len()).sum()
+}
+
+/// Reads to the end, and writes the document of every set; how long they are.
+fn documents(bytes: &[u8]) -> usize {
+    let mut length = Length(0);
+    for interchange in read(bytes).expect("well-formed") {
+        let charset = Charset::of(&interchange);
+        for (_, set) in interchange.sets() {
+            let own = &bytes[set.range.start as usize..set.range.end as usize];
+            let read = document::read_set(own, &interchange.syntax, set.range.start, &set.version, charset);
+            let (document, findings) = read.expect("well-formed");
+            assert!(findings.is_empty(), "{findings:?}");
+            document.write_json(&mut length).expect("counting does not fail");
+        }
+    }
+    black_box(length.0)
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 struct Look(usize);
