@@ -7,6 +7,7 @@ use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::edi::Edi;
 use crate::email::Email;
 use crate::id::EventId;
 use crate::run::InitiatorKind;
@@ -37,6 +38,8 @@ pub enum EventInput {
     },
     /// A mail to an e-mail trigger's address; the payload is the mail as it came.
     Email(Box<Email>),
+    /// An EDI transaction set, or a whole interchange; the payload is its bytes as they came.
+    Edi(Box<Edi>),
     /// Somebody called the workflow through API, CLI or console; the payload is JSON.
     Call,
 }
@@ -48,6 +51,7 @@ impl EventInput {
             Self::Webhook { .. } => "webhook",
             Self::Schedule { .. } => "schedule",
             Self::Email(_) => "email",
+            Self::Edi(_) => "edi",
             Self::Call => "call",
         }
     }
@@ -58,6 +62,7 @@ impl EventInput {
             Self::Webhook { .. } => Some(InitiatorKind::Webhook),
             Self::Schedule { .. } => Some(InitiatorKind::Schedule),
             Self::Email(_) => Some(InitiatorKind::Email),
+            Self::Edi(_) => Some(InitiatorKind::Edi),
             Self::Call => None,
         }
     }
@@ -83,7 +88,10 @@ impl Event {
             EventInput::Email(email) => {
                 json!({"kind": "email", "email": email.to_command_json(&self.payload)})
             }
-            EventInput::Webhook { .. } | EventInput::Schedule { .. } | EventInput::Call => self.to_json(),
+            EventInput::Webhook { .. }
+            | EventInput::Schedule { .. }
+            | EventInput::Edi(_)
+            | EventInput::Call => self.to_json(),
         }
     }
 
@@ -109,6 +117,7 @@ impl Event {
                 json!({"kind": "schedule", "schedule": schedule})
             }
             EventInput::Email(email) => json!({"kind": "email", "email": email.to_json()}),
+            EventInput::Edi(edi) => json!({"kind": "edi", "edi": edi.to_json(&self.payload)}),
             EventInput::Call => {
                 let call: Value = serde_json::from_slice(&self.payload).unwrap_or(Value::Null);
                 json!({"kind": "call", "call": call})

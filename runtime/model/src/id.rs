@@ -102,6 +102,10 @@ id!(/// A trigger.
     TriggerId, "trg_");
 id!(/// An event: what came in.
     EventId, "evt_");
+id!(/// A trading partner.
+    PartnerId, "ptn_");
+id!(/// An EDI interchange that came in.
+    InterchangeId, "ich_");
 id!(/// A run of a workflow.
     RunId, "run_");
 id!(/// An audit entry.

@@ -10,6 +10,7 @@ pub mod audit_log;
 pub mod authority;
 pub mod capability;
 pub mod digest;
+pub mod edi;
 pub mod email;
 pub mod event;
 pub mod grant;
@@ -33,6 +34,8 @@ pub use http_response::HttpResponse;
 pub use id::{
     AccountId, AuditId, EventId, InvitationId, KeyId, NodeId, NoticeId, OrgId, PersonId, PluginId,
     RecipientId, RequestId, RoleId, RunId, SessionId, TriggerId, WorkflowId,
+    AccountId, AuditId, EventId, InterchangeId, InvitationId, KeyId, NodeId, OrgId, PartnerId, PersonId,
+    PluginId, RequestId, RoleId, RunId, SessionId, TriggerId, WorkflowId,
 };
 pub use redacted::Redacted;
 pub use run::{ErrorCode, Failure, Initiator, InitiatorKind, Outcome, RunState};

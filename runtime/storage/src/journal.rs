@@ -72,6 +72,13 @@ impl Journal {
         let _ = self.handoff.set(handoff);
     }
 
+    /// Runs without seat were committed elsewhere.
+    pub(crate) fn wake(&self) {
+        if let Some(handoff) = self.handoff.get() {
+            handoff.wake();
+        }
+    }
+
     /// Takes nothing more; what waits is still committed.
     pub(crate) fn close(&self) {
         self.closed.cancel();

@@ -28,6 +28,7 @@ pub mod credentials;
 pub mod dead_letters;
 mod dedup_keys;
 mod dialect;
+pub mod edi;
 pub mod erasure;
 pub mod error;
 pub mod events;
@@ -81,6 +82,7 @@ pub mod vault;
 pub mod verify;
 pub mod watch;
 pub mod workflow_failures;
+mod within;
 pub mod workflows;
 
 pub use connection::Tx;

@@ -156,6 +156,10 @@ impl Storage {
         self.0.journal.set_handoff(handoff);
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
+    }
+
     /// The database's own time: what leases go by.
     pub async fn database_time(&self) -> Result<Timestamp, StorageError> {
         let mut tx = self.read().await?;

@@ -7,8 +7,8 @@ use crate::connection::Tx;
 use crate::error::StorageError;
 use crate::{live_logs, signals};
 
-/// Removes expired idempotency keys, dedup keys, values of stores, sessions, one-time links and log-ins that did not come back, copies
-/// of logs, and signals that every node has seen.
+/// Removes expired idempotency keys, dedup keys, values of stores, sessions, one-time links and log-ins that did not come back, control
+/// numbers of EDI, copies of logs, and signals that every node has seen.
 pub async fn expired(tx: &mut Tx, now: Timestamp) -> Result<(), StorageError> {
     for sql in [
         "DELETE FROM idempotency_keys WHERE expires_at < $1",
@@ -17,6 +17,7 @@ pub async fn expired(tx: &mut Tx, now: Timestamp) -> Result<(), StorageError> {
         "DELETE FROM sessions WHERE expires_at < $1",
         "DELETE FROM one_time_links WHERE expires_at < $1",
         "DELETE FROM oidc_flows WHERE expires_at < $1",
+        "DELETE FROM edi_controls WHERE expires_at < $1",
     ] {
         tx.query(sql).bind(now.as_micros()).execute().await?;
     }

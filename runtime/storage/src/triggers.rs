@@ -156,6 +156,23 @@ pub async fn list(
     rows.iter().map(read).collect()
 }
 
+/// The triggers of a kind, the oldest first.
+pub async fn of_kind(
+    tx: &mut Tx,
+    org: OrgId,
+    kind: TriggerKind,
+    limit: u32,
+) -> Result<Vec<Trigger>, StorageError> {
+    let rows = tx
+        .query_built(format!("{SELECT} AND t.org_id = $1 AND t.kind = $2 ORDER BY t.id LIMIT $3"))
+        .bind(org.0)
+        .bind(kind.as_str())
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await?;
+    rows.iter().map(read).collect()
+}
+
 /// Changes configuration and secrets.
 pub async fn update(
     tx: &mut Tx,

@@ -1,12 +1,14 @@
 //! Triggers: what starts a workflow, and the configuration of each kind as the API takes it, a file for each. What must hold: an unknown field is
 //! refused, and a secret in a configuration never comes out again.
 
+mod edi;
 mod email;
 mod schedule;
 pub mod token;
 mod webhook;
 mod webhook_verify;
 
+pub use edi::{Direction, EdiConfig, MAX_DELIVERY_BYTES, Per};
 pub use email::{Authentication, EmailConfig, MAX_MESSAGE_BYTES};
 pub use schedule::{
     Dialect, Dst, Fold, Gap, MAX_BACKFILL, MAX_JITTER_S, MAX_MISSED_FIRINGS, MAX_QUEUED_FIRINGS, Missed,
