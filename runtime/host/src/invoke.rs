@@ -302,7 +302,7 @@ fn event_of(event: &Event) -> types::Event {
             nominal_time: u64::try_from(nominal_time.as_millis()).unwrap_or(0),
         }),
         // The variant cannot grow: a component reads it from the JSON, and attachments as streams.
-        EventInput::Email(_) => types::Event::Other(event.to_json().to_string()),
+        EventInput::Email(_) | EventInput::Edi(_) => types::Event::Other(event.to_json().to_string()),
         EventInput::Call => {
             types::Event::Call(String::from_utf8(event.payload.clone()).unwrap_or_else(|_| "null".to_owned()))
         }

@@ -85,6 +85,11 @@ impl Tally {
         self.add(trigger, |counts| counts.duplicates += 1);
     }
 
+    /// A delivery was refused, which is on the record already.
+    pub fn rejected(&self, trigger: TriggerId) {
+        self.add(trigger, |counts| counts.rejected += 1);
+    }
+
     fn add(&self, trigger: TriggerId, add: impl FnOnce(&mut Counts)) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         add(counts.entry(trigger).or_default());

@@ -71,6 +71,7 @@ impl Form {
             "api-keys" => Self::Id("key_"),
             "audit" => Self::Id("aud_"),
             "events" => Self::Id("evt_"),
+            "interchanges" => Self::Id("ich_"),
             "invitations" => Self::Id("inv_"),
             "notices" => Self::Id("ntc_"),
             "plugins" => Self::Id("plg_"),

@@ -10,6 +10,7 @@ pub mod denials;
 pub mod error;
 pub mod event;
 pub mod identity;
+pub mod interchange;
 pub mod invitation;
 pub mod key;
 pub mod key_cache;
@@ -21,6 +22,7 @@ pub mod oidc;
 pub mod organization;
 pub mod overview;
 pub mod page;
+pub mod partner;
 pub mod password;
 pub mod plugin;
 pub mod rate_limit;
@@ -41,6 +43,7 @@ pub mod workflow;
 use std::sync::Arc;
 
 use factotum_dispatch::Dispatcher;
+use factotum_edi::Inbox;
 use factotum_email::Mailboxes;
 use factotum_host::Host;
 use factotum_model::{Clock, Timestamp};
@@ -81,6 +84,8 @@ pub struct Services {
     pub webhooks: Webhooks,
     /// Takes mail; told of triggers that changed.
     pub mailboxes: Arc<Mailboxes>,
+    /// Takes EDI interchanges.
+    pub inbox: Inbox,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Bounds.

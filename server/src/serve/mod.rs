@@ -15,6 +15,7 @@ pub mod upkeep;
 use std::sync::Arc;
 
 use factotum_dispatch::Dispatcher;
+use factotum_edi::Inbox;
 use factotum_email::Mailboxes;
 use factotum_host::{EgressPolicy, Host, HostConfig};
 use factotum_model::{Clock, SystemClock};
@@ -111,6 +112,7 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     let services = Arc::new(Services {
         webhooks: Webhooks::over(storage.clone()),
         mailboxes: Arc::new(Mailboxes::over(storage.clone(), &config.mail.domain, smtp::checker(&config)?)),
+        inbox: Inbox::over(storage.clone()),
         scheduler: Scheduler::over(storage.clone()),
         storage,
         host,
@@ -144,6 +146,8 @@ pub async fn run(config: Config, environment: &Environment) -> Result<(), ServeE
     tasks.spawn(async move { own.webhooks.tally(until).await });
     let (own, until) = (Arc::clone(&services), last.clone());
     tasks.spawn(async move { own.mailboxes.tally(until).await });
+    let (own, until) = (Arc::clone(&services), last.clone());
+    tasks.spawn(async move { own.inbox.tally(until).await });
     let (own, until) = (Arc::clone(&services), last.clone());
     tasks.spawn(async move { own.key_cache.run(&own.storage, until).await });
     tasks.spawn(audit_index::run(services.storage.clone(), stop.clone()));

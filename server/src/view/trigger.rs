@@ -17,17 +17,17 @@ pub struct TriggerView {
     pub id: String,
     /// The name of the workflow that it starts.
     pub workflow: String,
-    /// webhook, email or schedule.
+    /// webhook, email, schedule or edi.
     pub kind: &'static str,
     /// Its configuration, without secrets.
     pub config: Value,
-    /// webhook: what the world calls; only for those who may change triggers, as whoever has it can start the workflow.
+    /// webhook, edi: what the world calls; only for those who may change triggers, as whoever has it can start the workflow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// email: where mail is sent to; only for those who may change triggers, as whoever has it can start the workflow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// webhook: until when the URL before leads to it too, where it does.
+    /// webhook, edi: until when the URL before leads to it too, where it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old_url_until: Option<String>,
     /// schedule: when it is due next.

@@ -5,6 +5,7 @@
 mod accept;
 mod acknowledge;
 pub mod config;
+mod document;
 mod door;
 mod entry;
 mod inbox;

@@ -27,7 +27,10 @@ impl Guest {
     pub(crate) fn email(&self) -> Option<&Email> {
         match &self.event.input {
             EventInput::Email(email) => Some(email),
-            EventInput::Webhook { .. } | EventInput::Schedule { .. } | EventInput::Call => None,
+            EventInput::Webhook { .. }
+            | EventInput::Schedule { .. }
+            | EventInput::Edi(_)
+            | EventInput::Call => None,
         }
     }
 

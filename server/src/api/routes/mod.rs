@@ -5,14 +5,17 @@ pub mod api_key;
 pub mod audit;
 pub mod audit_log;
 pub mod audit_tail;
+pub mod edi_inbox;
 pub mod event;
 pub mod hook;
 pub mod identity;
+pub mod interchange;
 pub mod invitation;
 pub mod me;
 pub mod member;
 pub mod notice;
 pub mod oidc;
+pub mod partner;
 pub mod password;
 pub mod plugin;
 pub mod role;
@@ -38,12 +41,12 @@ pub type Answer<T> = Result<T, ApiError>;
 
 /// All routes.
 pub fn all() -> Routes<Arc<Services>> {
-    hook::routes(all_but_hooks())
+    edi_inbox::routes(hook::routes(all_but_hooks()))
 }
 
 /// What the world calls.
 pub fn hooks() -> Routes<Arc<Services>> {
-    hook::routes(Routes::default())
+    edi_inbox::routes(hook::routes(Routes::default()))
 }
 
 /// All routes for those who set it up and look after it.
@@ -68,6 +71,8 @@ pub fn all_but_hooks() -> Routes<Arc<Services>> {
         trigger::routes,
         run::routes,
         event::routes,
+        partner::routes,
+        interchange::routes,
         audit::routes,
         audit_log::routes,
         audit_tail::routes,

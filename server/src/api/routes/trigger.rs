@@ -64,13 +64,13 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
             Endpoint::post(
                 "/api/v1/triggers/{id}/regenerate",
                 "regenerateTrigger",
-                "Give a webhook another URL, or an e-mail trigger another address; needs each grant of its workflow",
+                "Give a webhook or an EDI trigger another URL, or an e-mail trigger another address; needs each grant of its workflow",
             )
             .grant(Action::TRIGGERS_UPDATE)
             .query_of(
                 "overlap_s",
                 Form::Count(0, trigger::MAX_OVERLAP_S),
-                "webhook: for how many seconds the old URL goes on; it leads nowhere at once unless given",
+                "webhook, edi: for how many seconds the old URL goes on; it leads nowhere at once unless given",
             )
             .gives::<TriggerView>(
                 200,

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use factotum_model::edi::Edi;
 use factotum_model::{Event, EventInput, TriggerId};
 use serde_json::Value;
 
@@ -80,7 +81,10 @@ pub struct Shown {
 /// What came in, to this extent.
 pub fn shown(event: &Event, trigger: Option<TriggerId>, extent: Extent) -> Shown {
     let payload = event.payload.as_slice();
-    let (tree, no_tree) = json(payload, extent.tree);
+    let (tree, no_tree) = match &event.input {
+        EventInput::Edi(edi) => (tree(&edi.document, extent.tree), ""),
+        _ => json(payload, extent.tree),
+    };
     let (raw, raw_note, raw_cut) = raw(payload, extent.raw_chars);
     let (line, headers, more_headers) = match &event.input {
         EventInput::Webhook { method, path, query, headers } => {
@@ -98,11 +102,15 @@ pub fn shown(event: &Event, trigger: Option<TriggerId>, extent: Extent) -> Shown
             let some = some.map(|(name, value)| (cut(name, 100), cut(value, extent.header_chars)));
             (String::new(), some.collect(), email.headers.len().saturating_sub(extent.headers))
         }
+        EventInput::Edi(edi) => (edi_line(edi), Vec::new(), 0),
         EventInput::Call => (String::new(), Vec::new(), 0),
     };
     let mail = match &event.input {
         EventInput::Email(email) => Some(Mail::of(event.id.to_string(), email, extent.raw_chars)),
-        EventInput::Webhook { .. } | EventInput::Schedule { .. } | EventInput::Call => None,
+        EventInput::Webhook { .. }
+        | EventInput::Schedule { .. }
+        | EventInput::Edi(_)
+        | EventInput::Call => None,
     };
     let cut_mail = mail.as_ref().is_some_and(|mail| mail.is_cut || mail.more_attachments > 0);
     let cut_tree = tree.iter().any(|part| matches!(part, Part::More(_)));
@@ -123,6 +131,13 @@ pub fn shown(event: &Event, trigger: Option<TriggerId>, extent: Extent) -> Shown
         raw,
         raw_note,
     }
+}
+
+/// What came in by EDI, in a line.
+fn edi_line(edi: &Edi) -> String {
+    let control = edi.envelope["interchange"]["control"].as_str().unwrap_or_default();
+    let what = edi.set.as_deref().unwrap_or("interchange");
+    cut(&format!("{} {what} from {}, control number {control}", edi.standard.label(), edi.partner), 300)
 }
 
 /// The tree of a payload; or none, and why.

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Shown, email, upcoming, url, wrong};
+use super::{Shown, edi, email, upcoming, url, wrong};
 use crate::operations::{Caller, OperationError, Services, Work};
 use crate::view::schema;
 
@@ -63,7 +63,8 @@ async fn write(work: &mut Work<'_>, id: &str, change: &Change) -> Result<Shown, 
         match before.kind {
             TriggerKind::Webhook => webhook(work, &before, config).await?,
             TriggerKind::Email => email::update(work, &before, config).await?,
-            _ => schedule(work, &before, config).await?,
+            TriggerKind::Edi => edi::update(work, &before, config).await?,
+            TriggerKind::Schedule => schedule(work, &before, config).await?,
         }
     }
     if let Some(paused) = change.paused {
@@ -82,6 +83,9 @@ async fn write(work: &mut Work<'_>, id: &str, change: &Change) -> Result<Shown, 
     }
     if trigger.kind == TriggerKind::Email {
         return email::with_address(work.services, &mut work.tx, trigger).await;
+    }
+    if trigger.kind == TriggerKind::Edi {
+        return edi::with_url(work.services, &mut work.tx, trigger).await;
     }
     let config: Option<ScheduleConfig> = serde_json::from_value(trigger.config.clone()).ok();
     let schedule = config.and_then(|c| Schedule::parse(&c).ok());

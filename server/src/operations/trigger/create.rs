@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Shown, email, no_randomness, upcoming, url, wrong};
+use super::{Shown, edi, email, no_randomness, upcoming, url, wrong};
 use crate::operations::{Caller, Once, OperationError, Services, Work};
 use crate::view::schema;
 
@@ -19,8 +19,8 @@ pub struct NewTrigger {
     /// The name of the workflow that it starts.
     #[schemars(schema_with = "schema::name")]
     pub workflow: String,
-    /// webhook, email or schedule.
-    #[schemars(extend("enum" = ["webhook", "email", "schedule"]))]
+    /// webhook, email, schedule or edi.
+    #[schemars(extend("enum" = ["webhook", "email", "schedule", "edi"]))]
     pub kind: String,
     /// As its kind has it.
     #[serde(default = "empty")]
@@ -62,15 +62,9 @@ async fn write(work: &mut Work<'_>, new: &NewTrigger) -> Result<Shown, Operation
         Some(TriggerKind::Webhook) => webhook(work, &workflow, &new.config).await?,
         Some(TriggerKind::Schedule) => schedule(work, &workflow, &new.config).await?,
         Some(TriggerKind::Email) => email::create(work, &workflow, &new.config).await?,
-        Some(TriggerKind::Edi) => {
-            let reason = format!(
-                "triggers of kind `{}` are not served yet; known: webhook, email, schedule",
-                new.kind
-            );
-            return Err(OperationError::invalid("kind", reason));
-        }
+        Some(TriggerKind::Edi) => edi::create(work, &workflow, &new.config).await?,
         None => {
-            let reason = format!("`{}` is not a kind of trigger; known: webhook, email, schedule", new.kind);
+            let reason = format!("`{}` is not a kind of trigger; known: webhook, email, schedule, edi", new.kind);
             return Err(OperationError::invalid("kind", reason));
         }
     };

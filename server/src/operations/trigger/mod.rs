@@ -5,6 +5,7 @@ mod change;
 mod create;
 mod delete;
 mod door;
+mod edi;
 mod email;
 mod fire;
 mod preview;
@@ -43,11 +44,11 @@ const PREVIEWED: usize = 10;
 pub struct Shown {
     /// The trigger.
     pub trigger: Trigger,
-    /// webhook: what the world calls, for those who may read it.
+    /// webhook, edi: what the world calls, for those who may read it.
     pub url: Option<String>,
     /// email: where mail is sent to, for those who may read it.
     pub address: Option<String>,
-    /// webhook: until when the URL before leads to it too, where it does.
+    /// webhook, edi: until when the URL before leads to it too, where it does.
     pub old_url_until: Option<Timestamp>,
     /// schedule: when it is due next.
     pub firings: Option<Vec<Firing>>,

@@ -7,7 +7,7 @@ use factotum_schedule::Schedule;
 use factotum_storage::triggers::{self, Trigger};
 use factotum_storage::{Tx, trigger_tokens, workflows};
 
-use super::{Shown, email, upcoming, url};
+use super::{Shown, edi, email, upcoming, url};
 use crate::operations::{Caller, Listed, OperationError, Page, Services};
 
 /// The triggers, newest first; of one workflow, if named.
@@ -57,6 +57,13 @@ async fn shown(
     if trigger.kind == TriggerKind::Email {
         return if may_change {
             email::with_address(services, tx, trigger).await
+        } else {
+            Ok(Shown::plain(trigger))
+        };
+    }
+    if trigger.kind == TriggerKind::Edi {
+        return if may_change {
+            edi::with_url(services, tx, trigger).await
         } else {
             Ok(Shown::plain(trigger))
         };

@@ -1,4 +1,4 @@
-//! Giving a webhook another URL, or an e-mail trigger another address. What must hold: the old one leads nowhere once this is answered, on other nodes a second later, or, of a webhook,
+//! Giving a webhook or an EDI trigger another URL, or an e-mail trigger another address. What must hold: the old one leads nowhere once this is answered, on other nodes a second later, or, of a webhook,
 //! once the time is over that it was given; there are never more than two; it needs what making the trigger needs.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use factotum_model::{Action, Timestamp, TriggerId};
 use factotum_storage::{triggers, workflows};
 use serde_json::json;
 
-use super::{Shown, email, no_randomness, url};
+use super::{Shown, edi, email, no_randomness, url};
 use crate::operations::{Caller, Once, OperationError, Services, Work};
 use crate::view::trigger::TriggerView;
 
@@ -72,9 +72,17 @@ async fn write(work: &mut Work<'_>, id: &str, overlap: Overlap) -> Result<Shown,
         work.answered(200, &TriggerView::new(&trigger, None, None)).await?;
         return Ok(Shown { address: Some(address), ..Shown::plain(trigger) });
     }
+    if before.kind == TriggerKind::Edi {
+        let old_url_until = overlap.until(work.now);
+        let url = edi::regenerate(work, &before, old_url_until).await?;
+        let trigger = triggers::get(&mut work.tx, org, before.id).await?.ok_or(OperationError::NotFound)?;
+        work.change(json!({"after": {"old_url_until": old_url_until}}));
+        work.answered(200, &TriggerView::new(&trigger, None, None)).await?;
+        return Ok(Shown { url: Some(url), old_url_until, ..Shown::plain(trigger) });
+    }
     if before.kind != TriggerKind::Webhook {
         let reason = format!(
-            "only a webhook or an e-mail trigger can be reached; this trigger is of kind {}",
+            "only a webhook, an e-mail or an EDI trigger can be reached; this trigger is of kind {}",
             before.kind.as_str()
         );
         return Err(OperationError::Conflict(reason));
