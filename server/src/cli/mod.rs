@@ -6,6 +6,9 @@ pub mod audit;
 mod audit_tail;
 pub mod audit_verify;
 pub mod completions;
+mod edi;
+mod edi_interchanges;
+mod edi_partners;
 pub mod exit;
 pub mod input;
 pub mod key;
@@ -77,6 +80,9 @@ enum Command {
     /// Set secrets that workflows use
     #[command(subcommand)]
     Secret(secret::SecretCommand),
+    /// Set up trading partners, look at what came from them
+    #[command(subcommand)]
+    Edi(edi::EdiCommand),
     /// Read the audit trail, prove and verify it
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -131,6 +137,7 @@ fn run(cli: Cli) -> Result<(), CommandError> {
                     Command::Member(command) => member::run(command, &remote, output).await,
                     Command::Notice(command) => notice::run(command, &remote, output).await,
                     Command::Secret(command) => secret::run(command, &remote, output).await,
+                    Command::Edi(command) => edi::run(command, &remote, output).await,
                     Command::Audit(command) => audit::run(command, &remote, output).await,
                     Command::Serve(_) | Command::Admin(_) | Command::Completions(_) => Ok(()),
                 }

@@ -26,7 +26,7 @@ pub enum TriggerCommand {
         /// The workflow that it starts
         workflow: String,
         /// What kind
-        #[arg(value_parser = ["webhook", "email", "schedule"])]
+        #[arg(value_parser = ["webhook", "email", "schedule", "edi"])]
         kind: String,
         /// Its configuration: JSON, @FILE, or - for stdin
         #[arg(long, value_name = "JSON")]
@@ -46,6 +46,12 @@ pub enum TriggerCommand {
         /// email: what its address begins with, such as orders
         #[arg(long)]
         name: Option<String>,
+        /// edi: the name of the trading partner, or * for every one
+        #[arg(long)]
+        partner: Option<String>,
+        /// edi: a document type, such as 850 or ORDERS; may be given several times
+        #[arg(long, value_name = "TYPE")]
+        set: Vec<String>,
         /// webhook: what the sender is answered
         #[arg(long, value_parser = ["accepted", "outcome", "fixed"])]
         reply: Option<String>,
@@ -102,7 +108,7 @@ pub enum TriggerCommand {
         #[arg(long)]
         again: bool,
     },
-    /// Give a webhook another URL
+    /// Give a webhook or an EDI trigger another URL
     Regenerate {
         /// Its id
         id: String,
@@ -130,6 +136,8 @@ pub async fn run(command: TriggerCommand, remote: &Remote, output: Output) -> Re
             at,
             timezone,
             name,
+            partner,
+            set,
             reply,
             verify,
             secret_stdin,
@@ -144,8 +152,12 @@ pub async fn run(command: TriggerCommand, remote: &Remote, output: Output) -> Re
                 ("at", at),
                 ("timezone", timezone),
                 ("name", name),
+                ("partner", partner),
                 ("reply", reply),
             ];
+            if !set.is_empty() {
+                fields.insert("sets".to_owned(), json!(set));
+            }
             for (name, value) in fields_given {
                 if let Some(value) = value {
                     fields.insert(name.to_owned(), Value::String(value));

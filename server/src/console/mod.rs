@@ -10,6 +10,7 @@ pub mod dead_letters;
 pub mod fields;
 pub mod frame;
 pub mod grants;
+pub mod interchanges;
 pub mod invitation;
 pub mod login;
 pub mod members;
@@ -17,6 +18,7 @@ pub mod multipart;
 pub mod notices;
 pub mod overview;
 pub mod page;
+pub mod partners;
 pub mod password_reset;
 pub mod plugins;
 pub mod provider;
@@ -64,6 +66,8 @@ static PAGES: &[&Pages] = &[
     &dead_letters::PAGES,
     &workflows::PAGES,
     &triggers::PAGES,
+    &partners::PAGES,
+    &interchanges::PAGES,
     &plugins::PAGES,
     &audit::PAGES,
     &members::PAGES,

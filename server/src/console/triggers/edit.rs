@@ -218,7 +218,8 @@ impl FormPage {
             (Some(_), _) => format!("Edit the {} of {workflow}", kind.as_str()),
             (None, TriggerKind::Schedule) => "New schedule".to_owned(),
             (None, TriggerKind::Email) => "New mail address".to_owned(),
-            (None, _) => "New webhook".to_owned(),
+            (None, TriggerKind::Edi) => "New EDI address".to_owned(),
+            (None, TriggerKind::Webhook) => "New webhook".to_owned(),
         };
         Ok(Self {
             frame: viewer.frame(title, HERE),
@@ -256,7 +257,12 @@ impl FormPage {
 
     /// The words that stand over the form: those of no field that it has.
     fn whole(&self) -> &str {
-        const KNOWN: [&str; 51] = [
+        const KNOWN: [&str; 56] = [
+            "partner",
+            "sets",
+            "per",
+            "versions",
+            "usage",
             "name",
             "allow_senders",
             "require",

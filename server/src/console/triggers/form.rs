@@ -80,6 +80,14 @@ const EMAIL: [(&str, Form); 6] = [
     ("max_message_bytes", Form::Number),
     ("dispatch_automatic", Form::Flag),
 ];
+const EDI: [(&str, Form); 6] = [
+    ("partner", Form::Text),
+    ("sets", Form::Lines),
+    ("per", Form::Text),
+    ("versions", Form::Lines),
+    ("usage", Form::Text),
+    ("max_body_bytes", Form::Number),
+];
 /// The field of the secrets, one a line.
 pub(super) const SECRETS: &str = "verify.secrets";
 /// Meta's verify token.
@@ -99,7 +107,8 @@ impl Typed {
                 json!({"cron": "0 9 * * MON-FRI", "timezone": "UTC", "missed": {"policy": "last", "window_s": 3600}})
             }
             TriggerKind::Email => json!({"name": "", "authentication": "record"}),
-            _ => {
+            TriggerKind::Edi => json!({"partner": "*", "per": "set", "usage": "any"}),
+            TriggerKind::Webhook => {
                 json!({"methods": ["POST"], "reply": "accepted", "verify": {"preset": "hmac", "header": "X-Signature"}})
             }
         };
@@ -199,7 +208,8 @@ fn table(kind: TriggerKind) -> &'static [(&'static str, Form)] {
     match kind {
         TriggerKind::Schedule => &SCHEDULE,
         TriggerKind::Email => &EMAIL,
-        _ => &WEBHOOK,
+        TriggerKind::Edi => &EDI,
+        TriggerKind::Webhook => &WEBHOOK,
     }
 }
 
@@ -276,7 +286,7 @@ pub(super) fn faults(
 
 /// The kind that a form or an address names.
 pub(super) fn kind_of(word: &str) -> Option<TriggerKind> {
-    TriggerKind::from_word(word).filter(|kind| *kind != TriggerKind::Edi)
+    TriggerKind::from_word(word)
 }
 
 /// What a handler of a form gives.

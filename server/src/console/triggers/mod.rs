@@ -2,6 +2,7 @@
 //! those to whom the operation gives it; a test goes the way that every delivery goes.
 
 mod backfill;
+mod edi;
 mod edit;
 mod form;
 mod relevant;
@@ -60,7 +61,7 @@ fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
         .add(changing("/triggers/{id}/pause", "page.trigger.pause", "Pause a trigger"), pause)
         .add(changing("/triggers/{id}/resume", "page.trigger.resume", "Resume a trigger"), resume)
         .add(
-            changing("/triggers/{id}/regenerate", "page.trigger.regenerate", "Give a webhook another URL"),
+            changing("/triggers/{id}/regenerate", "page.trigger.regenerate", "Give a trigger another URL or address"),
             regenerate,
         )
         .add(changing("/triggers/{id}/test", "page.trigger.test", "Send a test delivery"), test)
@@ -82,7 +83,7 @@ pub struct Summary {
     pub id: String,
     /// What it starts.
     pub workflow: String,
-    /// webhook, email or schedule.
+    /// webhook, email, schedule or edi.
     pub kind: &'static str,
     /// When it fires, or how a sender proves itself.
     pub what: String,
@@ -106,12 +107,13 @@ impl From<&trigger::Shown> for Summary {
             what: match trigger.kind {
                 TriggerKind::Schedule => format!("{} {}", words::when(&typed), typed.get("timezone")),
                 TriggerKind::Email => format!("mail to {}+…", typed.get("name")),
-                _ => webhook::proof(typed.get("verify.preset"), typed.get("verify.header")),
+                TriggerKind::Edi => edi::what(&typed),
+                TriggerKind::Webhook => webhook::proof(typed.get("verify.preset"), typed.get("verify.header")),
             },
             paused: trigger.paused_at.is_some(),
             next: next.map(|firing| FiringView::from(firing).local),
             counts: match trigger.kind {
-                TriggerKind::Webhook | TriggerKind::Email => format!(
+                TriggerKind::Webhook | TriggerKind::Email | TriggerKind::Edi => format!(
                     "{} taken, {} refused, {} repeated",
                     grouped(counts.accepted),
                     grouped(counts.rejected),
@@ -120,7 +122,6 @@ impl From<&trigger::Shown> for Summary {
                 TriggerKind::Schedule => {
                     format!("{} fired, {} left out", grouped(counts.accepted), grouped(counts.rejected))
                 }
-                TriggerKind::Edi => String::new(),
             },
         }
     }
@@ -198,6 +199,8 @@ struct TriggerPage {
     summary: Summary,
     is_webhook: bool,
     is_email: bool,
+    is_edi: bool,
+    is_schedule: bool,
     url: Option<String>,
     address: Option<String>,
     /// Name and value of what is set.
@@ -228,6 +231,9 @@ fn facts(trigger: &Trigger, typed: &Typed) -> Vec<(&'static str, String)> {
     }
     if trigger.kind == TriggerKind::Email {
         return email_facts(typed);
+    }
+    if trigger.kind == TriggerKind::Edi {
+        return edi::facts(typed);
     }
     webhook::facts(typed)
 }
@@ -273,6 +279,8 @@ fn of(viewer: &Viewer, shown: trigger::Shown) -> TriggerPage {
     TriggerPage {
         frame: viewer.frame(format!("{} of {}", trigger.kind.as_str(), trigger.workflow), HERE),
         is_email: trigger.kind == TriggerKind::Email,
+        is_edi: trigger.kind == TriggerKind::Edi,
+        is_schedule: trigger.kind == TriggerKind::Schedule,
         faults: Faults::default(),
         id: trigger.id.to_string(),
         summary: Summary::from(&shown),
