@@ -18,6 +18,7 @@ mod child_runs;
 mod cli;
 mod crash;
 mod data_access;
+mod edi;
 mod erasure;
 mod first_start;
 mod hooks;

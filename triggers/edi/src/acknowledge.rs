@@ -1,15 +1,18 @@
 //! Which acknowledgement is due. What must hold: an acknowledgement is never acknowledged; what was agreed with the partner decides, and where nothing was, what
 //! the interchange asks for.
 
-use factotum_edi_codec::{Interchange, Kind, Numbers, Request, Stamp, Standard};
+use factotum_edi_codec::{Interchange, Kind, Numbers, Request, Stamp, Standard, only_acknowledges};
 use factotum_model::Timestamp;
 use factotum_model::edi::{Ack, PartnerSpec, Ta1};
 
+/// The highest GS06 that leaves room for a second group.
+const MAX_GROUP: u32 = 999_999_998;
+
 /// What is due for an interchange; none where nothing is.
 pub(crate) fn kind(interchange: &Interchange, spec: &PartnerSpec) -> Option<Kind> {
-    let only_acknowledges =
-        interchange.groups.iter().all(|group| group.acknowledges() || group.sets.iter().all(|set| set.acknowledges()));
-    let has_groups = !interchange.groups.is_empty();
+    if only_acknowledges(interchange) {
+        return None;
+    }
     match interchange.standard() {
         Standard::X12 => {
             let refused = !interchange.envelope_accepted();
@@ -18,9 +21,7 @@ pub(crate) fn kind(interchange: &Interchange, spec: &PartnerSpec) -> Option<Kind
                 Ta1::Always => true,
                 Ta1::Asked => refused || interchange.acknowledgement_requested,
             };
-            // A TA1 alone, or beside other acknowledgements, answers ours: it is not answered.
-            let ta1 = ta1 && (has_groups || interchange.acknowledged.is_empty());
-            let functional = has_groups && !only_acknowledges && !refused;
+            let functional = !interchange.groups.is_empty() && !refused;
             match spec.ack {
                 Ack::None if ta1 => Some(Kind::Ta1),
                 Ack::None => None,
@@ -30,10 +31,7 @@ pub(crate) fn kind(interchange: &Interchange, spec: &PartnerSpec) -> Option<Kind
                 Ack::Auto | Ack::Contrl => Some(Kind::Functional),
             }
         }
-        Standard::Edifact => {
-            let due = spec.ack != Ack::None && !(has_groups && only_acknowledges);
-            due.then_some(Kind::Contrl)
-        }
+        Standard::Edifact => (spec.ack != Ack::None).then_some(Kind::Contrl),
         Standard::Tradacoms => None,
     }
 }
@@ -53,7 +51,14 @@ pub(crate) fn make(
         Ta1::Always => interchange.acknowledgement_requested = true,
         Ta1::Asked => {}
     }
-    let numbers = Numbers { interchange: number, group: number, set: 1 };
+    let numbers = Numbers { interchange: number, group: number.min(MAX_GROUP), set: 1 };
     let now = Stamp::from_unix(now.as_micros().div_euclid(1_000_000));
-    factotum_edi_codec::acknowledge(&interchange, &Request { kind, numbers, now })
+    match factotum_edi_codec::acknowledge(&interchange, &Request { kind, numbers, now }) {
+        Ok(made) => made,
+        Err(error) => {
+            // Its sender is a partner, whose ids were checked to fit.
+            tracing::error!(%error, partner = spec.name, "no acknowledgement can be written");
+            None
+        }
+    }
 }

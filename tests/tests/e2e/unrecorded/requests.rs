@@ -108,6 +108,21 @@ pub fn ask(world: &World, operation: &Operation) -> Answer {
         "runWorkflow" => api.post("/api/v1/workflows/echo/runs", &json!({"n": 1})),
         "tailAudit" => events::begin(api, &operation.path).unwrap(),
         "getEventAttachment" => api.get(&format!("/api/v1/events/{}/attachments/0", the("mail's event"))),
+        "createPartner" => api.post(&operation.path, &json!({"name": "made", "x12": ["ZZ:MADE"]})),
+        "changePartner" => api.patch("/api/v1/edi/partners/acme", &json!({"window_days": 30})),
+        "deletePartner" => api.delete("/api/v1/edi/partners/spare"),
+        "getPartner" => api.get("/api/v1/edi/partners/acme"),
+        "releaseInterchange" => api.post(&at("edi/interchanges", "kept interchange", "/release"), &json!({})),
+        "discardInterchange" => api.post(&at("edi/interchanges", "spare interchange", "/discard"), &json!({})),
+        "getInterchange" => api.get(&at("edi/interchanges", "kept interchange", "")),
+        "getInterchangeRaw" => api.get(&at("edi/interchanges", "kept interchange", "/raw")),
+        "getInterchangeAcknowledgement" => {
+            api.get(&at("edi/interchanges", "taken interchange", "/acknowledgement"))
+        }
+        "sendInterchange" => {
+            let order = crate::edi::order("ACME", 9);
+            world.server.stranger().post_bytes(the("EDI address"), "application/edi-x12", order.as_bytes())
+        }
         _ if operation.path.starts_with("/hooks/") => deliver(world, operation),
         _ if operation.method == "GET" => read(world, operation),
         other => panic!(

@@ -90,6 +90,32 @@ impl World {
         files.filter(|path| path.extension().is_some_and(|e| e == "eml")).map(|path| letter(&path)).collect()
     }
 
+    /// A partner with an address, an interchange that was taken, and two in quarantine that belong to somebody now.
+    fn partners(&mut self) {
+        let api = self.server.api();
+        for (name, id) in [("acme", "ZZ:ACME"), ("spare", "ZZ:SPARE")] {
+            api.post("/api/v1/edi/partners", &json!({"name": name, "x12": [id]})).expect(201);
+        }
+        let url = text(&api.trigger("echo", "edi", &json!({"partner": "*"}))["url"]);
+        let path = url[url.find("/edi/").unwrap()..].to_owned();
+        let stranger = self.server.stranger();
+        let send = |sender, control| {
+            let order = crate::edi::order(sender, control);
+            stranger.post_bytes(&path, "application/edi-x12", order.as_bytes())
+        };
+        send("ACME", 1).expect(200);
+        let taken = text(&api.all("/api/v1/edi/interchanges")[0]["id"]);
+        let [kept, spare] =
+            [1, 2].map(|control| text(&send("LATER", control).expect(202)["interchanges"][0]["id"]));
+        api.post("/api/v1/edi/partners", &json!({"name": "later", "x12": ["ZZ:LATER"]})).expect(201);
+        self.things.extend([
+            ("EDI address", path),
+            ("taken interchange", taken),
+            ("kept interchange", kept),
+            ("spare interchange", spare),
+        ]);
+    }
+
     fn workflows(&mut self) {
         let api = self.server.api();
         // The letters are counted: nobody is told of the run that fails below.
@@ -106,6 +132,8 @@ impl World {
         let [spare, regenerated] = [(); 2].map(|()| text(&api.trigger("echo", "webhook", &json!({}))));
         let daily = json!({"cron": "0 0 * * *", "missed": {"policy": "none"}});
         let backfilled = text(&api.trigger("echo", "schedule", &daily));
+        self.partners();
+        let api = self.server.api();
         let delivered = self.server.stranger().post(&path, &json!({"n": 1})).expect(202);
         let run = api.wait_end(&text(&delivered["run"]));
         api.patch("/api/v1/workflows/held", &json!({"paused": true})).expect(200);
