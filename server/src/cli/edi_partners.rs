@@ -70,6 +70,9 @@ pub struct Terms {
     /// When an X12 interchange is answered by a TA1
     #[arg(long, value_parser = ["asked", "always", "never"])]
     ta1: Option<String>,
+    /// How far its documents are checked
+    #[arg(long, value_parser = ["envelope", "grammar"])]
+    validation: Option<String>,
     /// What becomes of control numbers that came before with other bytes
     #[arg(long, value_parser = ["reject", "flag"])]
     duplicates: Option<String>,
@@ -104,8 +107,13 @@ impl Terms {
                 body.insert(name.to_owned(), json!(list));
             }
         }
-        let words =
-            [("ack", self.ack), ("ta1", self.ta1), ("duplicates", self.duplicates), ("usage", self.usage)];
+        let words = [
+            ("ack", self.ack),
+            ("ta1", self.ta1),
+            ("validation", self.validation),
+            ("duplicates", self.duplicates),
+            ("usage", self.usage),
+        ];
         for (name, word) in words {
             body.extend(word.map(|word| (name.to_owned(), json!(word))));
         }

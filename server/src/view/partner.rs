@@ -25,6 +25,8 @@ pub struct PartnerView {
     pub ack: String,
     /// asked, always or never: when an X12 interchange is answered by a TA1.
     pub ta1: String,
+    /// envelope or grammar: how far its documents are checked.
+    pub validation: String,
     /// reject or flag: what becomes of control numbers that came before with other bytes.
     pub duplicates: String,
     /// For how many days its control numbers are remembered.
@@ -72,6 +74,7 @@ impl From<&Partner> for PartnerView {
             ours: OursView { x12: spec.ours.x12, edifact: spec.ours.edifact },
             ack: word(spec.ack),
             ta1: word(spec.ta1),
+            validation: word(spec.validation),
             duplicates: word(spec.duplicates),
             window_days: spec.window_days,
             usage: word(spec.usage),
@@ -107,6 +110,10 @@ fn ack(_: &mut SchemaGenerator) -> Schema {
 
 fn ta1(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "enum": ["asked", "always", "never"], "default": "asked"})
+}
+
+fn validation(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "enum": ["envelope", "grammar"], "default": "envelope"})
 }
 
 fn duplicates(_: &mut SchemaGenerator) -> Schema {
@@ -154,6 +161,9 @@ macro_rules! forms {
             /// When an X12 interchange is answered by a TA1.
             #[schemars(schema_with = "ta1", default)]
             ta1: String,
+            /// How far its documents are checked: grammar refuses what is against the segments and loops of the sets whose grammar ships.
+            #[schemars(schema_with = "validation", default)]
+            validation: String,
             /// What becomes of control numbers that came before with other bytes.
             #[schemars(schema_with = "duplicates", default)]
             duplicates: String,

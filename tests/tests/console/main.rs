@@ -7,6 +7,7 @@ mod api_keys;
 mod audit;
 mod chromium;
 mod dead_letters;
+mod edi;
 mod first_steps;
 mod flows;
 mod from_first_start;

@@ -120,9 +120,9 @@ impl Inbox {
         let mut tx = self.storage.write().await?;
         let written = match &decided {
             Plan::Take(take) => place.take(&mut tx, read, take).await,
-            Plan::Repeat(_, first) => place.repeat(&mut tx, read, first).await,
+            Plan::Repeat(first) => place.repeat(&mut tx, read, first).await,
             Plan::Quarantine(code, words) => place
-                .quarantine(&mut tx, read, (code, words))
+                .quarantine(&mut tx, read, (*code, words.as_str()))
                 .await
                 .map(|told| Written { told, triggers: Vec::new() }),
         };

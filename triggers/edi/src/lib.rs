@@ -5,7 +5,6 @@
 mod accept;
 mod acknowledge;
 pub mod config;
-mod document;
 mod door;
 mod entry;
 mod inbox;

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use factotum_edi_codec::{Code, Finding, Group, Interchange, Severity, Standard};
-use factotum_model::edi::{Control, Duplicates, MAX_SETS, PartnerSpec, State, same_version};
+use factotum_model::edi::{Control, Duplicates, MAX_SETS, PartnerSpec, State, Validation, same_version};
 use factotum_model::trigger::{EdiConfig, Per, TriggerKind};
 use factotum_model::{InterchangeId, OrgId};
 use factotum_storage::edi::partners::Partner;
@@ -26,7 +26,7 @@ pub(crate) enum Plan {
     /// It is kept for somebody to look at, for this reason.
     Quarantine(&'static str, String),
     /// It came before, with the same bytes.
-    Repeat(Box<Partner>, Box<interchanges::Interchange>),
+    Repeat(Box<interchanges::Interchange>),
     /// It is taken, in whole, in part or not at all.
     Take(Box<Take>),
 }
@@ -118,7 +118,7 @@ pub(crate) async fn plan(
     if let Some(last) = seen.iter().map(|seen| seen.interchange_id).max() {
         let first = interchanges::get(tx, org, last).await?;
         if let Some(first) = first.filter(|first| first.digest == read.digest) {
-            return Ok(Plan::Repeat(Box::new(partner), Box::new(first)));
+            return Ok(Plan::Repeat(Box::new(first)));
         }
         repeats = Some(last);
         if partner.spec.duplicates == Duplicates::Reject {
@@ -126,6 +126,7 @@ pub(crate) async fn plan(
         }
     }
     check_agreement(&mut interchange, &partner.spec);
+    check_grammar(&mut interchange, &partner.spec, read);
     let matches = match_triggers(tx, org, (&mut interchange, &partner.spec), test).await?;
     for group in &mut interchange.groups {
         group.accepted = group.sets.iter().filter(|set| set.accepted()).count() as u64;
@@ -234,6 +235,20 @@ fn check_agreement(interchange: &mut Interchange, spec: &PartnerSpec) {
         } else if !spec.versions.is_empty() && !versions_cover(&spec.versions, group, &set.version) {
             let words = format!("{} is not among the versions that were agreed on", set.version);
             refuse_set(interchange, at, words);
+        }
+    }
+}
+
+/// What is wrong by the grammars that ship: it refuses a set where that was agreed on, and is told for information else.
+fn check_grammar(interchange: &mut Interchange, spec: &PartnerSpec, read: &Read) {
+    let severity = match spec.validation {
+        Validation::Grammar => Severity::Error,
+        Validation::Envelope => Severity::Note,
+    };
+    for at in sound_sets(interchange) {
+        if let Some((_, findings)) = read.documents.get(&at) {
+            let found = findings.iter().map(|found| Finding { severity, ..found.clone() });
+            interchange.groups[at.0].sets[at.1].findings.extend(found);
         }
     }
 }

@@ -1,11 +1,14 @@
 //! From bytes to interchanges. What must hold: each is read by itself, so that what is said of a byte is said of the bytes that are kept; nothing is taken of a
 //! delivery of which an envelope cannot be read.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
-use factotum_edi_codec::{Interchange, ReadError, Standard};
+use factotum_edi_codec::document::read_set;
+use factotum_edi_codec::{Finding, Interchange, ReadError, Severity, Standard};
 use factotum_model::edi;
 use factotum_model::{Digest, edi::party};
+use serde_json::Value;
 
 /// An interchange with its bytes.
 #[derive(Debug, Clone)]
@@ -13,6 +16,8 @@ pub(crate) struct Read {
     pub(crate) interchange: Interchange,
     pub(crate) bytes: Vec<u8>,
     pub(crate) digest: Digest,
+    /// The sets that can be read as JSON, by group and place, with what is wrong by their grammar.
+    pub(crate) documents: HashMap<(usize, usize), (Value, Vec<Finding>)>,
 }
 
 /// A delivery that is no EDI, from this byte on.
@@ -51,10 +56,32 @@ fn interchanges(bytes: &[u8]) -> Result<Vec<Read>, Unreadable> {
             factotum_edi_codec::read(&own)?.into_iter().next()
         };
         if let Some(interchange) = interchange {
-            found.push(Read { digest: Digest::of(&own), interchange, bytes: own });
+            let documents = documents(&interchange, &own);
+            found.push(Read { digest: Digest::of(&own), interchange, bytes: own, documents });
         }
     }
     Ok(found)
+}
+
+fn documents(interchange: &Interchange, bytes: &[u8]) -> HashMap<(usize, usize), (Value, Vec<Finding>)> {
+    let mut documents = HashMap::new();
+    for (at, group) in interchange.groups.iter().enumerate() {
+        let sound = group.sets.iter().enumerate().filter(|(_, set)| set.accepted());
+        for (place, set) in sound {
+            let own = part(bytes, &set.range);
+            // What cannot be read of it was found before, and such a set is refused.
+            let Ok((document, mut findings)) =
+                read_set(own, &interchange.syntax, set.range.start, &group.version)
+            else {
+                continue;
+            };
+            // Whether it is refused for them is a matter of what was agreed.
+            findings.retain(|found| found.severity == Severity::Error);
+            let json = serde_json::from_str(&document.to_json()).unwrap_or_default();
+            documents.insert((at, place), (json, findings));
+        }
+    }
+    documents
 }
 
 /// The bytes of a part.

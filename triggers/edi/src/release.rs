@@ -46,7 +46,7 @@ impl Inbox {
         let written = match plan(&self.storage, tx, (record.org_id, None), &read).await? {
             Plan::Quarantine(_, words) => return Err(Refusal::StaysQuarantined(words)),
             Plan::Take(take) => place.take(tx, &read, &take).await,
-            Plan::Repeat(_, first) => place.repeat(tx, &read, &first).await,
+            Plan::Repeat(first) => place.repeat(tx, &read, &first).await,
         };
         match written {
             Ok(written) => Ok(written.told),

@@ -52,7 +52,7 @@ impl Common<'_> {
         let edi = Edi {
             set: Some(set.id.clone()),
             envelope,
-            document: self.document(group, set),
+            document: self.document(at),
             ..self.event()
         };
         self.run(trigger, edi, part(&self.read.bytes, &set.range).to_vec())
@@ -62,7 +62,7 @@ impl Common<'_> {
         let sets = found.sets.iter().map(|at| {
             let (group, set) = self.at(*at);
             let envelope = json!({"group": group_envelope(group), "set": set_envelope(set)});
-            json!({"set": set.id, "envelope": envelope, "document": self.document(group, set)})
+            json!({"set": set.id, "envelope": envelope, "document": self.document(*at)})
         });
         let document = json!({"sets": sets.collect::<Vec<_>>()});
         let edi = Edi { envelope: interchange_envelope(&self.take.interchange), document, ..self.event() };
@@ -81,9 +81,8 @@ impl Common<'_> {
         }
     }
 
-    fn document(&self, group: &Group, set: &Set) -> Value {
-        let bytes = part(&self.read.bytes, &set.range);
-        crate::document::of(&self.take.interchange, group, set, bytes)
+    fn document(&self, at: (usize, usize)) -> Value {
+        self.read.documents.get(&at).map(|(document, _)| document.clone()).unwrap_or_default()
     }
 
     fn run(&self, trigger: &Trigger, edi: Edi, payload: Vec<u8>) -> NewRun {

@@ -10,7 +10,7 @@ pub use control::{Control, MAX_SETS, State};
 pub use event::Edi;
 pub use partner::{
     Ack, DEFAULT_WINDOW_DAYS, Duplicates, MAX_IDS, MAX_LISTED, MAX_WINDOW_DAYS, Ours, PartnerError,
-    PartnerSpec, Ta1, Usage, check_lists,
+    PartnerSpec, Ta1, Usage, Validation, check_lists,
 };
 pub use party::{PartyError, is_set_id, is_version, party, same_version};
 

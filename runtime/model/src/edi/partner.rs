@@ -47,6 +47,9 @@ pub struct PartnerSpec {
     /// X12: when the interchange itself is acknowledged.
     #[serde(default)]
     pub ta1: Ta1,
+    /// How far documents are checked.
+    #[serde(default)]
+    pub validation: Validation,
     /// What becomes of numbers that came before with other bytes.
     #[serde(default)]
     pub duplicates: Duplicates,
@@ -131,6 +134,17 @@ pub enum Ta1 {
     Always,
     /// Never, not even where it is refused.
     Never,
+}
+
+/// How far documents are checked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Validation {
+    /// Envelopes, counts, control numbers and syntax; what is against the grammar of a set is noted.
+    #[default]
+    Envelope,
+    /// Also the segments and loops of the sets whose grammar ships.
+    Grammar,
 }
 
 /// What becomes of control numbers that came before with other bytes.

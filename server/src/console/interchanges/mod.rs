@@ -124,8 +124,8 @@ struct InterchangesPage {
 }
 
 impl InterchangesPage {
-    fn states(&self) -> [&'static str; 6] {
-        Became::WORDS
+    fn is_asked(&self, word: &str) -> bool {
+        self.state == Some(word)
     }
 }
 

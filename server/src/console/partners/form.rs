@@ -15,7 +15,7 @@ pub(super) enum Form {
 }
 
 /// The fields, by the paths that they have in the API.
-pub(super) const FIELDS: [(&str, Form); 12] = [
+pub(super) const FIELDS: [(&str, Form); 13] = [
     ("name", Form::Text),
     ("x12", Form::Lines),
     ("edifact", Form::Lines),
@@ -23,6 +23,7 @@ pub(super) const FIELDS: [(&str, Form); 12] = [
     ("ours.edifact", Form::Text),
     ("ack", Form::Text),
     ("ta1", Form::Text),
+    ("validation", Form::Text),
     ("duplicates", Form::Text),
     ("window_days", Form::Number),
     ("usage", Form::Text),
@@ -47,6 +48,13 @@ pub(super) fn ta1s() -> Options {
         ("asked", "where an interchange asks for it, or is refused"),
         ("always", "for every interchange"),
         ("never", "never"),
+    ]
+}
+
+pub(super) fn validations() -> Options {
+    &[
+        ("envelope", "in their envelopes, counts and numbers; what is against the grammar is noted"),
+        ("grammar", "by the grammar as well, where it is known; what is against it is refused"),
     ]
 }
 

@@ -154,6 +154,7 @@ fn facts(spec: &PartnerSpec) -> Vec<(&'static str, String)> {
         ("Its interchanges", chosen(form::usages(), &word(spec.usage))),
         ("Its documents are answered with", ack_words(spec.ack).to_owned()),
         ("TA1", chosen(form::ta1s(), &word(spec.ta1))),
+        ("Its documents are checked", chosen(form::validations(), &word(spec.validation))),
         ("Control numbers that come again with other bytes", chosen(form::duplicates(), &word(spec.duplicates))),
         ("Control numbers are remembered", format!("{} days", spec.window_days)),
         ("Document types agreed on", list(&spec.sets, "every type")),
