@@ -64,6 +64,7 @@ async fn fixture() -> Fixture {
         .unwrap();
     let services = Arc::new(Services {
         webhooks: Webhooks::over(storage.clone()),
+        inbox: factotum_edi::Inbox::over(storage.clone()),
         mailboxes: Arc::new(factotum_email::Mailboxes::over(storage.clone(), "localhost", None)),
         scheduler: Scheduler::over(storage.clone()),
         storage,

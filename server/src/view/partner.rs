@@ -137,10 +137,10 @@ fn versions(_: &mut SchemaGenerator) -> Schema {
 }
 
 macro_rules! forms {
-    ($(#[$doc:meta])* $name:ident, $title:literal, $($required:meta)?) => {
+    ($(#[$doc:meta])* $name:ident, $($required:meta)?) => {
         $(#[$doc])*
         #[derive(JsonSchema)]
-        #[schemars(rename = $title, deny_unknown_fields)]
+        #[schemars(deny_unknown_fields)]
         #[expect(dead_code, reason = "only its schema is used; the model, which knows no OpenAPI, reads the value")]
         pub struct $name {
             /// What it is called here.
@@ -185,12 +185,10 @@ macro_rules! forms {
 
 forms!(
     /// What `POST /edi/partners` takes; an id in `x12` or `edifact` is needed.
-    NewPartnerSchema,
-    "NewPartner",
+    NewPartner,
 );
 forms!(
     /// What `PATCH /edi/partners/{id}` takes: the fields that change.
-    ChangeSchema,
-    "PartnerChange",
+    PartnerChange,
     default
 );

@@ -17,7 +17,7 @@ use crate::api::idempotency::IdempotencyKey;
 use crate::api::parameters::{Parameters, listed, page};
 use crate::operations::{Caller, Services, partner};
 use crate::view::PageView;
-use crate::view::partner::{ChangeSchema, NewPartnerSchema, PartnerView};
+use crate::view::partner::{NewPartner, PartnerChange, PartnerView};
 
 /// Adds the routes.
 pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
@@ -26,7 +26,7 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
         .add(
             Endpoint::post(all, "createPartner", "Make a trading partner")
                 .grant(Action::PARTNERS_CREATE)
-                .takes::<NewPartnerSchema>()
+                .takes::<NewPartner>()
                 .gives::<PartnerView>(201, "The partner"),
             create,
         )
@@ -46,7 +46,7 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
         .add(
             Endpoint::patch(at, "changePartner", "Change the fields of a trading partner that are given")
                 .grant(Action::PARTNERS_UPDATE)
-                .takes::<ChangeSchema>()
+                .takes::<PartnerChange>()
                 .gives::<PartnerView>(200, "The partner as it is then"),
             change,
         )

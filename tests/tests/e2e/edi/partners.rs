@@ -1,6 +1,7 @@
 //! Trading partners by API and command line.
 
-use factotum_tests::{Cli, Server, on_both_backends};
+use factotum_tests::cli::Cli;
+use factotum_tests::{Server, on_both_backends};
 use serde_json::json;
 
 use super::{inbox, partner};

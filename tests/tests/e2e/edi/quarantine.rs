@@ -1,6 +1,7 @@
 //! What belongs to nobody known is kept, and let out once it does.
 
-use factotum_tests::{Cli, on_both_backends};
+use factotum_tests::cli::Cli;
+use factotum_tests::on_both_backends;
 use serde_json::json;
 
 use super::{X12, counts, inbox, interchanges, runs, send, server};

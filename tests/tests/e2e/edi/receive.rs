@@ -1,6 +1,7 @@
 //! What is taken of an interchange, and what its sender is answered.
 
-use factotum_tests::{Cli, on_both_backends};
+use factotum_tests::cli::Cli;
+use factotum_tests::on_both_backends;
 use serde_json::json;
 
 use super::{X12, counts, edifact, inbox, interchanges, runs, send, server};
