@@ -96,8 +96,8 @@ on_both_backends! {
         let answer = send(&server, &path, X12 { control: 4, ta1: true, ..X12::default() }.write());
         assert!(answer.text().contains("TA1*000000004*") && answer.text().contains("AK9*A*1*1*1"), "{}", answer.text());
         // An acknowledgement is kept, and not acknowledged.
-        let answer = send(&server, &path, answer.text().replace("*ZZ*ME             *ZZ*ACME           ", "*ZZ*ACME           *ZZ*ME             "));
-        answer.expect(202);
+        let theirs = answer.text().replace("000000004", "000000077").replace("ME             *ZZ*ACME           ", "ACME           *ZZ*ME             ");
+        assert_eq!(send(&server, &path, theirs).expect(202)["interchanges"][0]["state"], "accepted");
 
         // No envelope at all: 422 with the place, and kept.
         let problem = send(&server, &path, "Dear Sirs,\n").expect_problem(422, "interchange_unreadable");
