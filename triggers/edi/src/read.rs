@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use factotum_edi_codec::document::read_set;
-use factotum_edi_codec::{Finding, Interchange, ReadError, Severity, Standard};
+use factotum_edi_codec::{Charset, Finding, Interchange, ReadError, Severity, Standard};
 use factotum_model::edi;
 use factotum_model::{Digest, edi::party};
 use serde_json::Value;
@@ -64,14 +64,14 @@ fn interchanges(bytes: &[u8]) -> Result<Vec<Read>, Unreadable> {
 }
 
 fn documents(interchange: &Interchange, bytes: &[u8]) -> HashMap<(usize, usize), (Value, Vec<Finding>)> {
-    let mut documents = HashMap::new();
+    let (mut documents, charset) = (HashMap::new(), Charset::of(interchange));
     for (at, group) in interchange.groups.iter().enumerate() {
         let sound = group.sets.iter().enumerate().filter(|(_, set)| set.accepted());
         for (place, set) in sound {
             let own = part(bytes, &set.range);
             // What cannot be read of it was found before, and such a set is refused.
             let Ok((document, mut findings)) =
-                read_set(own, &interchange.syntax, set.range.start, &group.version)
+                read_set(own, &interchange.syntax, set.range.start, &set.version, charset)
             else {
                 continue;
             };
