@@ -1,8 +1,6 @@
 //! All that comes in by EDI. What must hold: an answer comes after the commit; of a delivery with several interchanges each is committed for itself, so that one
 //! that is sent again finds those that were taken.
 
-use std::time::Duration;
-
 use factotum_model::InterchangeId;
 use factotum_storage::Storage;
 use factotum_storage::tally::Tally;
@@ -17,8 +15,6 @@ use crate::plan::{Plan, plan};
 use crate::read::{self, Read, Unreadable};
 use crate::refusal::Refusal;
 
-/// How often counts are written down.
-const FLUSH: Duration = Duration::from_secs(1);
 /// From how many bytes on a delivery is read beside the others, and one at a time.
 const LARGE_BYTES: usize = 1 << 20;
 /// How often an interchange is decided about anew because another was faster.
@@ -42,16 +38,7 @@ impl Inbox {
 
     /// Writes down counts and the number of refusals, each second and at the end.
     pub async fn tally(&self, stop: CancellationToken) {
-        let mut stopped = false;
-        while !stopped {
-            tokio::select! {
-                () = stop.cancelled() => stopped = true,
-                () = tokio::time::sleep(FLUSH) => {}
-            }
-            if let Err(error) = self.tally.flush(&self.storage, stopped).await {
-                tracing::warn!(%error, "what EDI triggers took and refused is not written down yet");
-            }
-        }
+        self.tally.keep(&self.storage, stop, || {}).await;
     }
 
     /// The trigger with this token.
