@@ -32,10 +32,8 @@ pub use event::{Event, EventInput};
 pub use grant::{Grant, Grants};
 pub use http_response::HttpResponse;
 pub use id::{
-    AccountId, AuditId, EventId, InvitationId, KeyId, NodeId, NoticeId, OrgId, PersonId, PluginId,
-    RecipientId, RequestId, RoleId, RunId, SessionId, TriggerId, WorkflowId,
-    AccountId, AuditId, EventId, InterchangeId, InvitationId, KeyId, NodeId, OrgId, PartnerId, PersonId,
-    PluginId, RequestId, RoleId, RunId, SessionId, TriggerId, WorkflowId,
+    AccountId, AuditId, EventId, InterchangeId, InvitationId, KeyId, NodeId, NoticeId, OrgId, PartnerId,
+    PersonId, PluginId, RecipientId, RequestId, RoleId, RunId, SessionId, TriggerId, WorkflowId,
 };
 pub use redacted::Redacted;
 pub use run::{ErrorCode, Failure, Initiator, InitiatorKind, Outcome, RunState};

@@ -81,8 +81,8 @@ pub mod triggers;
 pub mod vault;
 pub mod verify;
 pub mod watch;
-pub mod workflow_failures;
 mod within;
+pub mod workflow_failures;
 pub mod workflows;
 
 pub use connection::Tx;

@@ -212,9 +212,10 @@ fn standard(read: &Read) -> factotum_model::edi::Standard {
 
 /// Which run is about which sets.
 fn started(runs: &[factotum_storage::accept::NewRun], places: &[Vec<(usize, usize)>]) -> Value {
-    let each = runs.iter().zip(places).map(|(run, sets)| {
-        json!({"run": run.run_id, "trigger": run.trigger_id, "sets": sets})
-    });
+    let each = runs
+        .iter()
+        .zip(places)
+        .map(|(run, sets)| json!({"run": run.run_id, "trigger": run.trigger_id, "sets": sets}));
     each.collect()
 }
 
@@ -227,7 +228,10 @@ fn reason(take: &Take) -> Option<String> {
         State::Rejected => Some(format!("rejected: {}", place.unwrap_or_default())),
         State::Partial => {
             let refused = sets - accepted;
-            Some(format!("partial: {refused} of {sets} sets refused, the first: {}", place.unwrap_or_default()))
+            Some(format!(
+                "partial: {refused} of {sets} sets refused, the first: {}",
+                place.unwrap_or_default()
+            ))
         }
         _ if take.repeats.is_some() => {
             Some("flagged: its control numbers came before, with other bytes".to_owned())

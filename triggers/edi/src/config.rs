@@ -28,8 +28,7 @@ pub fn check_config(config: &Value) -> Result<EdiConfig, ConfigError> {
     if config.partner != ANY_PARTNER && check_name(&config.partner).is_err() {
         return refuse("partner", "the name of a trading partner is expected, or `*` for every partner");
     }
-    check_lists(&config.sets, &config.versions)
-        .map_err(|(field, problem)| ConfigError { field, problem })?;
+    check_lists(&config.sets, &config.versions).map_err(|(field, problem)| ConfigError { field, problem })?;
     if !(1..=MAX_DELIVERY_BYTES).contains(&config.max_body_bytes) {
         return refuse("max_body_bytes", format!("between 1 and {MAX_DELIVERY_BYTES} bytes"));
     }
@@ -64,7 +63,8 @@ mod tests {
 
     #[test]
     fn the_published_configuration_is_read() {
-        let config = check_config(&json!({"partner": "acme", "sets": ["850", "ORDERS"], "per": "set"})).unwrap();
+        let config =
+            check_config(&json!({"partner": "acme", "sets": ["850", "ORDERS"], "per": "set"})).unwrap();
         assert_eq!((config.per, config.max_body_bytes), (Per::Set, 16 << 20));
         assert!(check_config(&json!({"partner": "*", "direction": "in", "versions": ["004010"]})).is_ok());
     }

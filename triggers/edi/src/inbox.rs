@@ -184,10 +184,7 @@ impl Inbox {
 }
 
 /// Commits what was written; what collided with another transaction is written again.
-async fn committed<T>(
-    tx: factotum_storage::Tx,
-    written: Result<T, Unwritten>,
-) -> Result<T, Unwritten> {
+async fn committed<T>(tx: factotum_storage::Tx, written: Result<T, Unwritten>) -> Result<T, Unwritten> {
     use factotum_storage::StorageError;
     let written = written?;
     match tx.commit().await {

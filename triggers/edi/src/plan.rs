@@ -111,7 +111,8 @@ pub(crate) async fn plan(
         if test { "T" } else { "P" },
         interchange.control
     );
-    let all: Vec<Control> = interchange.sets().map(|(group, set)| control(&scope, group, &set.control)).collect();
+    let all: Vec<Control> =
+        interchange.sets().map(|(group, set)| control(&scope, group, &set.control)).collect();
     let now = storage.clock().now();
     let seen = controls::seen(tx, partner.id, &all, now).await?;
     let mut repeats = None;
@@ -131,7 +132,8 @@ pub(crate) async fn plan(
     for group in &mut interchange.groups {
         group.accepted = group.sets.iter().filter(|set| set.accepted()).count() as u64;
     }
-    let mut take = Take { partner, interchange, state: State::Rejected, controls: Vec::new(), matches, repeats };
+    let mut take =
+        Take { partner, interchange, state: State::Rejected, controls: Vec::new(), matches, repeats };
     take.state = state(&take);
     if take.state == State::Rejected {
         take.matches.clear();
@@ -169,7 +171,12 @@ fn refuse_whole(interchange: &mut Interchange, words: &str) {
         _ => (Code::Un0085(26), "UNB", 5),
     };
     let value = Some(interchange.control.clone());
-    interchange.findings.push(finding((interchange.range.start, tag, element), code, words.to_owned(), value));
+    interchange.findings.push(finding(
+        (interchange.range.start, tag, element),
+        code,
+        words.to_owned(),
+        value,
+    ));
 }
 
 fn finding(

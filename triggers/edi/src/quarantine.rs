@@ -1,8 +1,8 @@
 //! What belongs to nobody known, or cannot be read: kept with its bytes until somebody decides. What must hold: the same bytes are kept once; a flood fills no
 //! disk, as so much is kept and then refused.
 
-use factotum_model::edi::State;
 use factotum_model::Digest;
+use factotum_model::edi::State;
 use factotum_storage::edi::interchanges::{self, Interchange};
 use factotum_storage::{Tx, audit_entries};
 use serde_json::json;

@@ -16,7 +16,9 @@ pub enum Refusal {
     #[error("the trigger is paused; send it again later")]
     Paused,
     /// Too many documents to be committed together.
-    #[error("an interchange has at most {0} transaction sets here; send it in several, or ask for `\"per\": \"interchange\"` events")]
+    #[error(
+        "an interchange has at most {0} transaction sets here; send it in several, or ask for `\"per\": \"interchange\"` events"
+    )]
     TooManySets(usize),
     /// No envelope can be read. It is kept.
     #[error("{words}")]

@@ -49,12 +49,7 @@ impl Common<'_> {
         let mut envelope = interchange_envelope(&self.take.interchange);
         envelope["group"] = group_envelope(group);
         envelope["set"] = set_envelope(set);
-        let edi = Edi {
-            set: Some(set.id.clone()),
-            envelope,
-            document: self.document(at),
-            ..self.event()
-        };
+        let edi = Edi { set: Some(set.id.clone()), envelope, document: self.document(at), ..self.event() };
         self.run(trigger, edi, part(&self.read.bytes, &set.range).to_vec())
     }
 

@@ -82,10 +82,9 @@ pub async fn open(storage: &Storage, tx: &mut Tx, trigger: &Trigger) -> Result<T
     let sealed = trigger.sealed.as_ref().ok_or_else(|| damaged("an EDI trigger has no token"))?;
     let place = Trigger::place(trigger.org_id, trigger.id);
     let bytes = storage.vault().unseal(tx, &place, sealed).await?;
-    let secrets: Secrets = serde_json::from_slice(bytes.expose())
-        .map_err(|_| damaged("an EDI trigger's token is not JSON"))?;
-    Token::parse(&Zeroizing::new(secrets.token))
-        .ok_or_else(|| damaged("an EDI trigger's token is malformed"))
+    let secrets: Secrets =
+        serde_json::from_slice(bytes.expose()).map_err(|_| damaged("an EDI trigger's token is not JSON"))?;
+    Token::parse(&Zeroizing::new(secrets.token)).ok_or_else(|| damaged("an EDI trigger's token is malformed"))
 }
 
 /// The configuration as it is stored and shown.

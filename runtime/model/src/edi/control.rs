@@ -36,14 +36,8 @@ pub enum State {
 
 impl State {
     /// Each.
-    pub const ALL: [Self; 6] = [
-        Self::Accepted,
-        Self::Partial,
-        Self::Rejected,
-        Self::Duplicate,
-        Self::Quarantined,
-        Self::Discarded,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Accepted, Self::Partial, Self::Rejected, Self::Duplicate, Self::Quarantined, Self::Discarded];
 
     /// The words, for a closed list.
     pub const WORDS: [&'static str; 6] =

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::party::{is_set_id, is_version, party};
 use super::Standard;
+use super::party::{is_set_id, is_version, party};
 use crate::workflow::check_name;
 
 /// The most ids of one partner in one standard.
@@ -213,7 +213,10 @@ impl PartnerSpec {
             }
         }
         if self.x12.is_empty() && self.edifact.is_empty() {
-            return refuse("x12", "give at least one id, in `x12` or `edifact`, by which its interchanges are known");
+            return refuse(
+                "x12",
+                "give at least one id, in `x12` or `edifact`, by which its interchanges are known",
+            );
         }
         for (field, standard, id) in [
             ("ours.x12", Standard::X12, &mut self.ours.x12),
@@ -226,7 +229,8 @@ impl PartnerSpec {
         if !(1..=MAX_WINDOW_DAYS).contains(&self.window_days) {
             return refuse("window_days", format!("between 1 and {MAX_WINDOW_DAYS} days"));
         }
-        check_lists(&self.sets, &self.versions).map_err(|(field, problem)| PartnerError { field, problem })?;
+        check_lists(&self.sets, &self.versions)
+            .map_err(|(field, problem)| PartnerError { field, problem })?;
         Ok(self)
     }
 
@@ -277,7 +281,10 @@ mod tests {
         let acme = spec(json!({"name": "acme", "x12": ["ZZ:ACME  "], "edifact": ["4012345000009:14"],
             "ours": {"x12": "ZZ:ME"}, "ack": "997", "duplicates": "flag"}))
         .unwrap();
-        assert_eq!((acme.x12[0].as_str(), acme.ack, acme.duplicates), ("ZZ:ACME", Ack::Functional, Duplicates::Flag));
+        assert_eq!(
+            (acme.x12[0].as_str(), acme.ack, acme.duplicates),
+            ("ZZ:ACME", Ack::Functional, Duplicates::Flag)
+        );
         assert_eq!((acme.window_days, acme.ta1, acme.usage), (90, Ta1::Asked, Usage::Any));
         for (ack, word) in Ack::ALL {
             assert_eq!(serde_json::to_value(ack).unwrap(), word);

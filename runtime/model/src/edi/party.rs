@@ -21,7 +21,8 @@ pub fn party(standard: Standard, text: &str) -> Result<String, PartyError> {
     let fine = |part: &str| part.chars().all(|c| !c.is_control() && c != ':');
     match standard {
         Standard::X12 => {
-            let words = "a qualifier of two characters and an id of at most 15 are expected, such as `ZZ:ACME`";
+            let words =
+                "a qualifier of two characters and an id of at most 15 are expected, such as `ZZ:ACME`";
             let (qualifier, id) = text.split_once(':').ok_or(PartyError(words))?;
             let (qualifier, id) = (qualifier.trim(), id.trim());
             let is_qualifier = qualifier.len() == 2 && qualifier.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -32,8 +33,7 @@ pub fn party(standard: Standard, text: &str) -> Result<String, PartyError> {
             }
         }
         Standard::Edifact => {
-            let words =
-                "an id of at most 35 characters is expected, with its qualifier if it has one: `4012345000009:14`";
+            let words = "an id of at most 35 characters is expected, with its qualifier if it has one: `4012345000009:14`";
             let (id, qualifier) = text.split_once(':').unwrap_or((text, ""));
             let (id, qualifier) = (id.trim(), qualifier.trim());
             let is_qualifier = qualifier.len() <= MAX_EDIFACT_QUALIFIER
@@ -75,7 +75,8 @@ mod tests {
         assert_eq!(party(Standard::X12, "01:123456789"), Ok("01:123456789".into()));
         assert_eq!(party(Standard::Edifact, "4012345000009:14"), Ok("4012345000009:14".into()));
         assert_eq!(party(Standard::Edifact, "ACME:"), Ok("ACME".into()));
-        for bad in ["ACME", "Z:ACME", "ZZZ:ACME", "ZZ:", "ZZ:1234567890123456", "ZZ:A:B", "Z*:ACME", "ZZ:A\n"] {
+        for bad in ["ACME", "Z:ACME", "ZZZ:ACME", "ZZ:", "ZZ:1234567890123456", "ZZ:A:B", "Z*:ACME", "ZZ:A\n"]
+        {
             assert!(party(Standard::X12, bad).is_err(), "{bad}");
         }
         for bad in ["", ":14", "A:12345", "A:1:2", &"x".repeat(36)] {

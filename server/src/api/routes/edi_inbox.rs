@@ -100,8 +100,7 @@ fn refused(refusal: &Refusal, request: RequestId) -> Response {
         problem["offset"] = offset.into();
     }
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response =
-        bare((status, problem.to_string()).into_response(), "application/problem+json");
+    let mut response = bare((status, problem.to_string()).into_response(), "application/problem+json");
     if let Some(seconds) = refusal.retry_after_s() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

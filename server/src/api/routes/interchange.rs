@@ -32,12 +32,16 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
     };
     routes
         .add(
-            Endpoint::get("/api/v1/edi/interchanges", "listInterchanges", "List EDI interchanges that came in")
-                .grant(Action::EVENTS_READ)
-                .query_of("state", Form::Word(&Became::WORDS), "what became of them")
-                .query("partner", "of the partner with this name or id")
-                .paged()
-                .gives::<PageView<InterchangeView>>(200, "The interchanges, newest first"),
+            Endpoint::get(
+                "/api/v1/edi/interchanges",
+                "listInterchanges",
+                "List EDI interchanges that came in",
+            )
+            .grant(Action::EVENTS_READ)
+            .query_of("state", Form::Word(&Became::WORDS), "what became of them")
+            .query("partner", "of the partner with this name or id")
+            .paged()
+            .gives::<PageView<InterchangeView>>(200, "The interchanges, newest first"),
             list,
         )
         .add(

@@ -89,7 +89,8 @@ impl Typed {
             Value::Null => String::new(),
             other => other.to_string(),
         };
-        let at = |name: &str| value.pointer(&format!("/{}", name.replace('.', "/"))).map(text).unwrap_or_default();
+        let at =
+            |name: &str| value.pointer(&format!("/{}", name.replace('.', "/"))).map(text).unwrap_or_default();
         Self(FIELDS.iter().map(|(name, _)| (*name, at(name))).collect())
     }
 

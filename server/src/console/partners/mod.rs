@@ -29,7 +29,12 @@ const HERE: &str = "/partners";
 /// What the console knows of it.
 pub const PAGES: Pages = Pages {
     routes,
-    menu: Some(Entry { path: HERE, label: "EDI", section: Section::Main, needs: Some(Action::PARTNERS_READ) }),
+    menu: Some(Entry {
+        path: HERE,
+        label: "EDI",
+        section: Section::Main,
+        needs: Some(Action::PARTNERS_READ),
+    }),
 };
 
 fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
@@ -155,14 +160,22 @@ fn facts(spec: &PartnerSpec) -> Vec<(&'static str, String)> {
         ("Its documents are answered with", ack_words(spec.ack).to_owned()),
         ("TA1", chosen(form::ta1s(), &word(spec.ta1))),
         ("Its documents are checked", chosen(form::validations(), &word(spec.validation))),
-        ("Control numbers that come again with other bytes", chosen(form::duplicates(), &word(spec.duplicates))),
+        (
+            "Control numbers that come again with other bytes",
+            chosen(form::duplicates(), &word(spec.duplicates)),
+        ),
         ("Control numbers are remembered", format!("{} days", spec.window_days)),
         ("Document types agreed on", list(&spec.sets, "every type")),
         ("Versions agreed on", list(&spec.versions, "every version")),
     ]
 }
 
-async fn one(services: &Services, viewer: &Viewer, id: &str, faults: Faults) -> Result<PartnerPage, OperationError> {
+async fn one(
+    services: &Services,
+    viewer: &Viewer,
+    id: &str,
+    faults: Faults,
+) -> Result<PartnerPage, OperationError> {
     let partner = partner::get(services, &viewer.caller, id).await?;
     let name = partner.spec.name.clone();
     let may = |action| viewer.may_named(action, &name);
@@ -205,7 +218,8 @@ struct FormPage {
 
 impl FormPage {
     fn of(viewer: &Viewer, name: Option<String>, typed: Typed, faults: Faults) -> Self {
-        let title = name.as_ref().map_or_else(|| "New trading partner".to_owned(), |name| format!("Edit {name}"));
+        let title =
+            name.as_ref().map_or_else(|| "New trading partner".to_owned(), |name| format!("Edit {name}"));
         Self { frame: viewer.frame(title, HERE), faults, name, typed }
     }
 
@@ -239,10 +253,7 @@ async fn create(services: State, viewer: Viewer, fields: Fields) -> Shown {
 async fn edit(services: State, viewer: Viewer, Path(id): Path<String>) -> Shown {
     let partner = partner::get(&services, &viewer.caller, &id).await?;
     let name = partner.spec.name.clone();
-    viewer
-        .caller
-        .allowed(&services, "partner.update", Action::PARTNERS_UPDATE, Some(&name), None)
-        .await?;
+    viewer.caller.allowed(&services, "partner.update", Action::PARTNERS_UPDATE, Some(&name), None).await?;
     let typed = Typed::of(&partner.spec);
     Ok(page(StatusCode::OK, &FormPage::of(&viewer, Some(name), typed, Faults::default())))
 }

@@ -107,10 +107,9 @@ pub fn shown(event: &Event, trigger: Option<TriggerId>, extent: Extent) -> Shown
     };
     let mail = match &event.input {
         EventInput::Email(email) => Some(Mail::of(event.id.to_string(), email, extent.raw_chars)),
-        EventInput::Webhook { .. }
-        | EventInput::Schedule { .. }
-        | EventInput::Edi(_)
-        | EventInput::Call => None,
+        EventInput::Webhook { .. } | EventInput::Schedule { .. } | EventInput::Edi(_) | EventInput::Call => {
+            None
+        }
     };
     let cut_mail = mail.as_ref().is_some_and(|mail| mail.is_cut || mail.more_attachments > 0);
     let cut_tree = tree.iter().any(|part| matches!(part, Part::More(_)));

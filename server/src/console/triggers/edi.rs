@@ -46,6 +46,9 @@ pub(super) fn facts(typed: &Typed) -> Vec<(&'static str, String)> {
         ("It starts a run", word(per(), "per")),
         ("Versions", or(typed.lines("versions").replace('\n', ", "), "every version")),
         ("Test documents", word(usages(), "usage")),
-        ("Largest delivery", format!("{} bytes", typed.get("max_body_bytes").parse().map(grouped).unwrap_or_default())),
+        (
+            "Largest delivery",
+            format!("{} bytes", typed.get("max_body_bytes").parse().map(grouped).unwrap_or_default()),
+        ),
     ]
 }

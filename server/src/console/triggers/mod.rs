@@ -61,7 +61,11 @@ fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
         .add(changing("/triggers/{id}/pause", "page.trigger.pause", "Pause a trigger"), pause)
         .add(changing("/triggers/{id}/resume", "page.trigger.resume", "Resume a trigger"), resume)
         .add(
-            changing("/triggers/{id}/regenerate", "page.trigger.regenerate", "Give a trigger another URL or address"),
+            changing(
+                "/triggers/{id}/regenerate",
+                "page.trigger.regenerate",
+                "Give a trigger another URL or address",
+            ),
             regenerate,
         )
         .add(changing("/triggers/{id}/test", "page.trigger.test", "Send a test delivery"), test)
@@ -108,7 +112,9 @@ impl From<&trigger::Shown> for Summary {
                 TriggerKind::Schedule => format!("{} {}", words::when(&typed), typed.get("timezone")),
                 TriggerKind::Email => format!("mail to {}+…", typed.get("name")),
                 TriggerKind::Edi => edi::what(&typed),
-                TriggerKind::Webhook => webhook::proof(typed.get("verify.preset"), typed.get("verify.header")),
+                TriggerKind::Webhook => {
+                    webhook::proof(typed.get("verify.preset"), typed.get("verify.header"))
+                }
             },
             paused: trigger.paused_at.is_some(),
             next: next.map(|firing| FiringView::from(firing).local),

@@ -29,8 +29,8 @@ use crate::api::endpoint::{Endpoint, Routes};
 use crate::api::parameters::page as page_of;
 use crate::api::routes::State;
 use crate::operations::{Page, Services, notice, plugin, trigger, workflow};
-use crate::view::notice::WorkflowNoticesView;
 use crate::view::harmless;
+use crate::view::notice::WorkflowNoticesView;
 
 const HERE: &str = "/workflows";
 /// How many runs a workflow's page shows.

@@ -35,10 +35,9 @@ pub async fn attachment(
     let number: usize = number.parse().map_err(|_| OperationError::NotFound)?;
     let found = match &event.input {
         EventInput::Email(email) => email.attachments.get(number).cloned(),
-        EventInput::Webhook { .. }
-        | EventInput::Schedule { .. }
-        | EventInput::Edi(_)
-        | EventInput::Call => None,
+        EventInput::Webhook { .. } | EventInput::Schedule { .. } | EventInput::Edi(_) | EventInput::Call => {
+            None
+        }
     };
     found.map(|file| (event, file)).ok_or(OperationError::NotFound)
 }

@@ -29,7 +29,9 @@ async fn write(work: &mut Work<'_>, id: &str) -> Result<Interchange, OperationEr
     let base_account = organizations::base_account(&mut work.tx, org).await?;
     let origin = work.caller.stored_origin();
     let told = services.inbox.release(&mut work.tx, (&kept, bytes), base_account, &origin).await?;
-    work.change(json!({"before": {"state": kept.state}, "after": {"state": told.state, "runs": told.runs.len()}}));
+    work.change(
+        json!({"before": {"state": kept.state}, "after": {"state": told.state, "runs": told.runs.len()}}),
+    );
     find(&mut work.tx, org, id).await
 }
 
@@ -37,7 +39,9 @@ impl From<Refusal> for OperationError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NotFound => Self::NotFound,
-            Refusal::Unavailable | Refusal::Internal | Refusal::Paused => Self::Unavailable(refusal.to_string()),
+            Refusal::Unavailable | Refusal::Internal | Refusal::Paused => {
+                Self::Unavailable(refusal.to_string())
+            }
             other => Self::Conflict(other.to_string()),
         }
     }

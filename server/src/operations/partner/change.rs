@@ -27,11 +27,7 @@ pub async fn change(
     work.end(done).await
 }
 
-async fn write(
-    work: &mut Work<'_>,
-    id: &str,
-    fields: Map<String, Value>,
-) -> Result<Partner, OperationError> {
+async fn write(work: &mut Work<'_>, id: &str, fields: Map<String, Value>) -> Result<Partner, OperationError> {
     let org = work.caller.org_id;
     let found = find(&mut work.tx, org, id).await?;
     work.authorize(Action::PARTNERS_UPDATE, found.as_ref().map(|p| p.spec.name.as_str()))?;
@@ -62,11 +58,7 @@ fn merged(before: &PartnerSpec, fields: Map<String, Value>) -> Result<PartnerSpe
 }
 
 /// Refuses what would leave a trigger with the name of nobody.
-pub(super) async fn refuse_named(
-    work: &mut Work<'_>,
-    name: &str,
-    done: &str,
-) -> Result<(), OperationError> {
+pub(super) async fn refuse_named(work: &mut Work<'_>, name: &str, done: &str) -> Result<(), OperationError> {
     let org = work.caller.org_id;
     let all = triggers::of_kind(&mut work.tx, org, TriggerKind::Edi, MAX_TRIGGERS).await?;
     match all.iter().find(|trigger| trigger.config["partner"] == name) {

@@ -64,7 +64,8 @@ async fn write(work: &mut Work<'_>, new: &NewTrigger) -> Result<Shown, Operation
         Some(TriggerKind::Email) => email::create(work, &workflow, &new.config).await?,
         Some(TriggerKind::Edi) => edi::create(work, &workflow, &new.config).await?,
         None => {
-            let reason = format!("`{}` is not a kind of trigger; known: webhook, email, schedule, edi", new.kind);
+            let reason =
+                format!("`{}` is not a kind of trigger; known: webhook, email, schedule, edi", new.kind);
             return Err(OperationError::invalid("kind", reason));
         }
     };

@@ -56,7 +56,14 @@ struct X12<'a> {
 
 impl Default for X12<'_> {
     fn default() -> Self {
-        Self { sender: "ACME", control: 1, sets: &[("850", "0001", 0)], test: false, ta1: false, order: "PO-1" }
+        Self {
+            sender: "ACME",
+            control: 1,
+            sets: &[("850", "0001", 0)],
+            test: false,
+            ta1: false,
+            order: "PO-1",
+        }
     }
 }
 

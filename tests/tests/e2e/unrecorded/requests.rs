@@ -113,7 +113,9 @@ pub fn ask(world: &World, operation: &Operation) -> Answer {
         "deletePartner" => api.delete("/api/v1/edi/partners/spare"),
         "getPartner" => api.get("/api/v1/edi/partners/acme"),
         "releaseInterchange" => api.post(&at("edi/interchanges", "kept interchange", "/release"), &json!({})),
-        "discardInterchange" => api.post(&at("edi/interchanges", "spare interchange", "/discard"), &json!({})),
+        "discardInterchange" => {
+            api.post(&at("edi/interchanges", "spare interchange", "/discard"), &json!({}))
+        }
         "getInterchange" => api.get(&at("edi/interchanges", "kept interchange", "")),
         "getInterchangeRaw" => api.get(&at("edi/interchanges", "kept interchange", "/raw")),
         "getInterchangeAcknowledgement" => {
