@@ -112,7 +112,7 @@ const REMOVED: &str = "the recipient was removed";
 
 async fn one(services: &Services, notice: Notice, try_id: AuditId, to: Address) {
     let sent = match &to {
-        Address::Nobody(why) => Err(Failure::Nobody(*why)),
+        Address::Nobody(why) => Err(Failure::Nobody(why)),
         Address::Mail(address) => letter::send(services, &notice, address).await,
         Address::Webhook(endpoint) => post::send(services, &notice, endpoint).await,
     };

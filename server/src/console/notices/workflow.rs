@@ -24,14 +24,11 @@ pub(super) fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
 
 async fn set(services: State, viewer: Viewer, Path(name): Path<String>, fields: Fields) -> Shown {
     let own = fields.some("after_failures").map(|text| text.parse::<u32>());
-    let after_failures = match own.transpose() {
-        Ok(number) => number,
-        Err(_) => {
-            let doing = Action::WORKFLOWS_UPDATE;
-            viewer.caller.allowed(&services, "workflow.set_notices", doing, Some(&name), None).await?;
-            let words = "write a whole number, in digits alone, or nothing";
-            return Err(OperationError::invalid("after_failures", words).into());
-        }
+    let Ok(after_failures) = own.transpose() else {
+        let doing = Action::WORKFLOWS_UPDATE;
+        viewer.caller.allowed(&services, "workflow.set_notices", doing, Some(&name), None).await?;
+        let words = "write a whole number, in digits alone, or nothing";
+        return Err(OperationError::invalid("after_failures", words).into());
     };
     let change = WorkflowChange { muted: fields.some("muted").is_some(), after_failures };
     notice::set_of_workflow(&services, &viewer.caller, &name, change).await?;
