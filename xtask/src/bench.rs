@@ -2,6 +2,7 @@
 //! run. What must hold: syncing is on, a sender is answered after the commit, each run has a fresh instance, the audit trail
 //! is on; the load comes from a process of its own on the same cores.
 
+mod edi;
 pub mod load;
 mod machine;
 mod parts;
@@ -22,8 +23,8 @@ use crate::{guests, mail, postgres};
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// One part alone: smtp or schedules
-    #[arg(value_parser = ["smtp", "schedules"])]
+    /// One part alone: smtp, schedules or edi
+    #[arg(value_parser = ["smtp", "schedules", "edi"])]
     only: Option<String>,
     /// schedules: how many there are
     #[arg(long, default_value_t = 1_000_000)]
@@ -46,6 +47,12 @@ pub struct Options {
 pub fn run(options: &Options, interrupt: &Interrupt) -> anyhow::Result<()> {
     if options.only.as_deref() == Some("schedules") {
         return schedules::run(options, interrupt);
+    }
+    if options.only.as_deref() == Some("edi") {
+        let mut report = Report::default();
+        step("edi", || edi::measure(!options.no_build, &mut report, interrupt))?;
+        say(&report.table());
+        return Ok(());
     }
     let programs = step("release build", || build(options, interrupt))?;
     step("guests", || guests::build(&guests::Options { quiet: true, ..guests::Options::default() }))?;
