@@ -2,7 +2,7 @@
 
 use crate::charset::Charset as Declared;
 use crate::document::set::read_set;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Severity};
 use crate::interchange::Interchange;
 
 /// Adds what is wrong with each set of an interchange by its grammar, if one ships, so that an acknowledgement reports it. `stream` is what the
@@ -31,12 +31,53 @@ pub fn check(interchange: &mut Interchange, stream: &[u8]) {
     }
 }
 
-/// Whether the syntax already found fault with the same thing.
+/// Whether the syntax already found fault with the same thing. What is missing is another thing than what stands there instead.
 fn says_the_same(known: &Finding, finding: &Finding) -> bool {
-    let missing = matches!(finding.code, Code::Ak304(3) | Code::Un0085(13));
-    known.segment == finding.segment
-        && known.element == finding.element
-        && known.component.is_none()
-        && (known.code == finding.code || !missing)
-        && (!missing || known.tag == finding.tag)
+    let missing = |one: &Finding| matches!(one.code, Code::Ak304(3) | Code::Un0085(13));
+    let place = (known.segment, known.element, known.component) == (finding.segment, finding.element, None);
+    let kind = matches!(known.code, Code::Ak304(_) | Code::Ak403(_) | Code::Un0085(_));
+    let same = match (missing(known), missing(finding)) {
+        (true, true) => known.tag == finding.tag,
+        (false, false) => kind,
+        _ => false,
+    };
+    place && same && known.severity == Severity::Error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(segment: u64, tag: &str, code: Code, severity: Severity) -> Finding {
+        Finding {
+            offset: 0,
+            tag: tag.into(),
+            segment,
+            element: None,
+            component: None,
+            repetition: None,
+            code,
+            message: String::new(),
+            reference: None,
+            value: None,
+            severity,
+        }
+    }
+
+    #[test]
+    fn what_both_find_is_told_once() {
+        let ours = finding(4, "ZZ", Code::Ak304(6), Severity::Error);
+        let lacks = finding(4, "BEG", Code::Ak304(3), Severity::Error);
+        for (known, unexpected, missing) in [
+            (finding(4, "ZZ", Code::Ak304(1), Severity::Error), true, false),
+            (finding(4, "ZZ", Code::Ak304(1), Severity::Note), false, false),
+            (finding(5, "ZZ", Code::Ak304(1), Severity::Error), false, false),
+            (finding(4, "ZZ", Code::Ak502(5), Severity::Error), false, false),
+            (finding(4, "BEG", Code::Ak304(3), Severity::Error), false, true),
+            (finding(4, "REF", Code::Ak304(3), Severity::Error), false, false),
+        ] {
+            assert_eq!(says_the_same(&known, &ours), unexpected, "{known:?}");
+            assert_eq!(says_the_same(&known, &lacks), missing, "{known:?}");
+        }
+    }
 }
