@@ -174,6 +174,19 @@ fn claims(count: usize) -> Vec<u8> {
     text.into_bytes()
 }
 
+/// The worst that can come: nothing but tags.
+#[test]
+fn memory_is_bounded_whatever_comes() {
+    for set in ["ORDERS:D:96A", "XXXXXX:D:96A"] {
+        let bytes = format!("UNB+UNOC:3+A+B+260101:1200+1'UNH+1+{set}'{}UNT+1+1'", "A'".repeat(100_000));
+        let cut = &cuts(bytes.as_bytes())[0];
+        let set = &bytes.as_bytes()[cut.bytes.clone()];
+        let (document, _) = document::read_set(set, &cut.syntax, 0, "", Declared::Ascii).expect("a document");
+        let factor = document.memory() as f64 / set.len() as f64;
+        assert!(factor < 24.0, "{factor} times the set");
+    }
+}
+
 /// Allocations are counted, not timed: docs/edi-documents.md says the factor.
 #[test]
 fn memory_is_a_small_factor_of_the_set() {
