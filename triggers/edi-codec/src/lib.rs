@@ -17,6 +17,7 @@ mod contrl;
 mod detect;
 pub mod document;
 mod edifact;
+mod elements;
 mod error;
 mod finding;
 mod functional;

@@ -2,8 +2,11 @@
 
 use crate::charset::Charset as Declared;
 use crate::document::set::read_set;
+use crate::elements;
 use crate::finding::{Code, Finding, Severity};
 use crate::interchange::Interchange;
+use crate::open::MAX_FINDINGS;
+use crate::reader::segments_within;
 
 /// Adds what is wrong with each set of an interchange by its grammar, if one ships, so that an acknowledgement reports it. `stream` is what the
 /// interchange was read from, with all its sets kept.
@@ -18,6 +21,12 @@ pub fn check(interchange: &mut Interchange, stream: &[u8]) {
             let Ok((_, found)) = read_set(bytes, &syntax, set.range.start, &set.version, declared) else {
                 continue;
             };
+            let mut found = found;
+            for segment in segments_within(bytes, &syntax, set.range.start).flatten() {
+                if set.findings.len() + found.len() < MAX_FINDINGS {
+                    found.extend(elements::check(&segment, segment.number(), &set.version));
+                }
+            }
             for finding in found {
                 if !set.findings.iter().any(|known| says_the_same(known, &finding)) {
                     set.findings.push(finding);
