@@ -9,6 +9,8 @@ pub mod completions;
 mod edi;
 mod edi_interchanges;
 mod edi_partners;
+pub mod edi;
+mod edi_report;
 pub mod exit;
 pub mod input;
 pub mod key;
@@ -86,6 +88,9 @@ enum Command {
     /// Read the audit trail, prove and verify it
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Read, check and acknowledge EDI files: X12, EDIFACT
+    #[command(subcommand)]
+    Edi(edi::EdiCommand),
     /// Print completions for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -123,6 +128,7 @@ fn run(cli: Cli) -> Result<(), CommandError> {
         Command::Serve(args) => serve::run(*args, output),
         Command::Admin(args) => admin::run(*args, output),
         Command::Completions(args) => completions::run(&args, output),
+        Command::Edi(command) => edi::run(&command, output),
         Command::Audit(audit::AuditCommand::Verify(args)) => audit_verify::run(&args, output),
         client => {
             let remote = Remote::from_args(&cli.remote)?;
@@ -139,7 +145,9 @@ fn run(cli: Cli) -> Result<(), CommandError> {
                     Command::Secret(command) => secret::run(command, &remote, output).await,
                     Command::Edi(command) => edi::run(command, &remote, output).await,
                     Command::Audit(command) => audit::run(command, &remote, output).await,
-                    Command::Serve(_) | Command::Admin(_) | Command::Completions(_) => Ok(()),
+                    Command::Serve(_) | Command::Admin(_) | Command::Edi(_) | Command::Completions(_) => {
+                        Ok(())
+                    }
                 }
             })
         }

@@ -19,6 +19,7 @@ mod cli;
 mod crash;
 mod data_access;
 mod edi;
+mod edi_files;
 mod erasure;
 mod first_start;
 mod hooks;
