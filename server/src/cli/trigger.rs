@@ -46,12 +46,8 @@ pub enum TriggerCommand {
         /// email: what its address begins with, such as orders
         #[arg(long)]
         name: Option<String>,
-        /// edi: the name of the trading partner, or * for every one
-        #[arg(long)]
-        partner: Option<String>,
-        /// edi: a document type, such as 850 or ORDERS; may be given several times
-        #[arg(long, value_name = "TYPE")]
-        set: Vec<String>,
+        #[command(flatten)]
+        edi: Box<EdiOptions>,
         /// webhook: what the sender is answered
         #[arg(long, value_parser = ["accepted", "outcome", "fixed"])]
         reply: Option<String>,
@@ -123,6 +119,17 @@ pub enum TriggerCommand {
     },
 }
 
+/// What an EDI trigger is told by options.
+#[derive(Debug, clap::Args)]
+pub struct EdiOptions {
+    /// edi: the name of the trading partner, or * for every one
+    #[arg(long)]
+    partner: Option<String>,
+    /// edi: a document type, such as 850 or ORDERS; may be given several times
+    #[arg(long, value_name = "TYPE")]
+    set: Vec<String>,
+}
+
 /// Does it.
 pub async fn run(command: TriggerCommand, remote: &Remote, output: Output) -> Result<(), CommandError> {
     let path = |id: &str| format!("/triggers/{}", segment(id));
@@ -136,8 +143,7 @@ pub async fn run(command: TriggerCommand, remote: &Remote, output: Output) -> Re
             at,
             timezone,
             name,
-            partner,
-            set,
+            edi,
             reply,
             verify,
             secret_stdin,
@@ -152,11 +158,11 @@ pub async fn run(command: TriggerCommand, remote: &Remote, output: Output) -> Re
                 ("at", at),
                 ("timezone", timezone),
                 ("name", name),
-                ("partner", partner),
+                ("partner", edi.partner),
                 ("reply", reply),
             ];
-            if !set.is_empty() {
-                fields.insert("sets".to_owned(), json!(set));
+            if !edi.set.is_empty() {
+                fields.insert("sets".to_owned(), json!(edi.set));
             }
             for (name, value) in fields_given {
                 if let Some(value) = value {

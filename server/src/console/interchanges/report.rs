@@ -1,6 +1,7 @@
 //! An interchange's report, for a page: its sets with their runs, and what is wrong.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 
@@ -99,7 +100,8 @@ fn finding(value: &Value) -> FindingView {
     let mut place = text(&value["tag"]);
     let numbers = ["element", "repetition", "component"];
     for (name, number) in numbers.iter().filter_map(|name| Some((name, value[*name].as_u64()?))) {
-        place.push_str(&format!(", {name} {number}"));
+        // Writing to a string does not fail.
+        let _ = write!(place, ", {name} {number}");
     }
     FindingView {
         offset: value["offset"].as_u64().unwrap_or_default(),
