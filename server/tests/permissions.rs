@@ -202,6 +202,10 @@ impl Fixture {
                 let range = json!({"from": "2026-01-01", "until": "2026-01-02"});
                 ("application/json", range.to_string().into())
             }
+            "createPartner" => {
+                let name = format!("made-by-{}", key.map_or("nobody", |k| &k[4..12]).to_lowercase().replace('_', "-"));
+                ("application/json", json!({"name": name, "x12": [format!("ZZ:{name}")]}).to_string().into())
+            }
             "putSecret" => ("application/json", json!({"value": "v"}).to_string().into()),
             "createRole" => {
                 let new = json!({"name": format!("made by {}", key.map_or("nobody", |k| &k[4..12])), "grants": ["roles:create"]});

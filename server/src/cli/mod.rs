@@ -6,10 +6,10 @@ pub mod audit;
 mod audit_tail;
 pub mod audit_verify;
 pub mod completions;
-mod edi;
+pub mod edi;
+mod edi_files;
 mod edi_interchanges;
 mod edi_partners;
-pub mod edi;
 mod edi_report;
 pub mod exit;
 pub mod input;
@@ -82,15 +82,12 @@ enum Command {
     /// Set secrets that workflows use
     #[command(subcommand)]
     Secret(secret::SecretCommand),
-    /// Set up trading partners, look at what came from them
+    /// Set up trading partners, look at what came from them; read, check and acknowledge X12 and EDIFACT files
     #[command(subcommand)]
     Edi(edi::EdiCommand),
     /// Read the audit trail, prove and verify it
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// Read, check and acknowledge EDI files: X12, EDIFACT
-    #[command(subcommand)]
-    Edi(edi::EdiCommand),
     /// Print completions for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -128,7 +125,7 @@ fn run(cli: Cli) -> Result<(), CommandError> {
         Command::Serve(args) => serve::run(*args, output),
         Command::Admin(args) => admin::run(*args, output),
         Command::Completions(args) => completions::run(&args, output),
-        Command::Edi(command) => edi::run(&command, output),
+        Command::Edi(edi::EdiCommand::Files(command)) => edi_files::run(&command, output),
         Command::Audit(audit::AuditCommand::Verify(args)) => audit_verify::run(&args, output),
         client => {
             let remote = Remote::from_args(&cli.remote)?;
@@ -145,9 +142,7 @@ fn run(cli: Cli) -> Result<(), CommandError> {
                     Command::Secret(command) => secret::run(command, &remote, output).await,
                     Command::Edi(command) => edi::run(command, &remote, output).await,
                     Command::Audit(command) => audit::run(command, &remote, output).await,
-                    Command::Serve(_) | Command::Admin(_) | Command::Edi(_) | Command::Completions(_) => {
-                        Ok(())
-                    }
+                    Command::Serve(_) | Command::Admin(_) | Command::Completions(_) => Ok(()),
                 }
             })
         }

@@ -236,6 +236,8 @@ async fn blank(services: State, viewer: Viewer) -> Shown {
 }
 
 async fn create(services: State, viewer: Viewer, fields: Fields) -> Shown {
+    let doing = viewer.caller.allowed(&services, "partner.create", Action::PARTNERS_CREATE, None, None);
+    doing.await?;
     let typed = Typed::read(&fields);
     let made = async {
         let spec = typed.spec()?;
@@ -251,9 +253,15 @@ async fn create(services: State, viewer: Viewer, fields: Fields) -> Shown {
 }
 
 async fn edit(services: State, viewer: Viewer, Path(id): Path<String>) -> Shown {
-    let partner = partner::get(&services, &viewer.caller, &id).await?;
-    let name = partner.spec.name.clone();
-    viewer.caller.allowed(&services, "partner.update", Action::PARTNERS_UPDATE, Some(&name), None).await?;
+    let found = match partner::get(&services, &viewer.caller, &id).await {
+        Ok(partner) => Some(partner),
+        Err(OperationError::NotFound) => None,
+        Err(other) => return Err(other.into()),
+    };
+    let name = found.as_ref().map(|partner| partner.spec.name.clone());
+    let doing = viewer.caller.allowed(&services, "partner.update", Action::PARTNERS_UPDATE, name.as_deref(), None);
+    doing.await?;
+    let (partner, name) = found.zip(name).ok_or(OperationError::NotFound)?;
     let typed = Typed::of(&partner.spec);
     Ok(page(StatusCode::OK, &FormPage::of(&viewer, Some(name), typed, Faults::default())))
 }
