@@ -203,7 +203,10 @@ impl Fixture {
                 ("application/json", range.to_string().into())
             }
             "createPartner" => {
-                let name = format!("made-by-{}", key.map_or("nobody", |k| &k[4..12]).to_lowercase().replace('_', "-"));
+                let name = format!(
+                    "made-by-{}",
+                    key.map_or("nobody", |k| &k[4..12]).to_lowercase().replace('_', "-")
+                );
                 ("application/json", json!({"name": name, "x12": [format!("ZZ:{name}")]}).to_string().into())
             }
             "putSecret" => ("application/json", json!({"value": "v"}).to_string().into()),

@@ -259,7 +259,8 @@ async fn edit(services: State, viewer: Viewer, Path(id): Path<String>) -> Shown 
         Err(other) => return Err(other.into()),
     };
     let name = found.as_ref().map(|partner| partner.spec.name.clone());
-    let doing = viewer.caller.allowed(&services, "partner.update", Action::PARTNERS_UPDATE, name.as_deref(), None);
+    let doing =
+        viewer.caller.allowed(&services, "partner.update", Action::PARTNERS_UPDATE, name.as_deref(), None);
     doing.await?;
     let (partner, name) = found.zip(name).ok_or(OperationError::NotFound)?;
     let typed = Typed::of(&partner.spec);
