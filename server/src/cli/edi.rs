@@ -10,6 +10,7 @@ use super::remote::Remote;
 /// What to do with EDI.
 #[derive(Debug, clap::Subcommand)]
 pub enum EdiCommand {
+    /// Do something with a file on this machine.
     #[command(flatten)]
     Files(FilesCommand),
     /// Set up with whom documents are exchanged
