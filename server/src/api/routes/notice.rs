@@ -57,7 +57,8 @@ pub fn routes(routes: Routes<Arc<Services>>) -> Routes<Arc<Services>> {
                 .gives::<RecipientView>(
                     201,
                     "The recipient; a webhook's with its secret, which is shown this once",
-                ),
+                )
+                .refuses(409, "The address is told already, or there are as many recipients as there can be"),
             create,
         )
         .add(

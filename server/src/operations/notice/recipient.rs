@@ -83,7 +83,7 @@ async fn add(work: &mut Work<'_>, new: &NewRecipient) -> Result<Made, OperationE
         return Err(OperationError::Conflict(words));
     }
     if channel == Channel::Mail && known.iter().any(|one| one.channel == channel && one.shown == shown) {
-        return Err(OperationError::invalid("address", "this address is told already"));
+        return Err(OperationError::Conflict("this address is told already".to_owned()));
     }
     let recipient = Recipient { id, channel, shown, created_at: now };
     let storage = &work.services.storage;
