@@ -12,6 +12,8 @@ pub struct PartyError(&'static str);
 const MAX_X12_ID: usize = 15;
 /// UNB data elements 0004 and 0010.
 const MAX_EDIFACT_ID: usize = 35;
+/// What fills elements of a fixed width.
+const PADDING: char = ' ';
 /// Data element 0007.
 const MAX_EDIFACT_QUALIFIER: usize = 4;
 
@@ -24,7 +26,7 @@ pub fn party(standard: Standard, text: &str) -> Result<String, PartyError> {
             let words =
                 "a qualifier of two characters and an id of at most 15 are expected, such as `ZZ:ACME`";
             let (qualifier, id) = text.split_once(':').ok_or(PartyError(words))?;
-            let (qualifier, id) = (qualifier.trim(), id.trim());
+            let (qualifier, id) = (qualifier.trim_matches(PADDING), id.trim_matches(PADDING));
             let is_qualifier = qualifier.len() == 2 && qualifier.bytes().all(|b| b.is_ascii_alphanumeric());
             if is_qualifier && !id.is_empty() && id.chars().count() <= MAX_X12_ID && fine(id) {
                 Ok(format!("{qualifier}:{id}"))
@@ -35,7 +37,7 @@ pub fn party(standard: Standard, text: &str) -> Result<String, PartyError> {
         Standard::Edifact => {
             let words = "an id of at most 35 characters is expected, with its qualifier if it has one: `4012345000009:14`";
             let (id, qualifier) = text.split_once(':').unwrap_or((text, ""));
-            let (id, qualifier) = (id.trim(), qualifier.trim());
+            let (id, qualifier) = (id.trim_matches(PADDING), qualifier.trim_matches(PADDING));
             let is_qualifier = qualifier.len() <= MAX_EDIFACT_QUALIFIER
                 && qualifier.bytes().all(|b| b.is_ascii_alphanumeric());
             if !is_qualifier || id.is_empty() || id.chars().count() > MAX_EDIFACT_ID || !fine(id) {
